@@ -1,0 +1,27 @@
+"""archdsl: neural networks written as text, checked without torch, reported, drawn, and compiled into torch modules.
+
+    net = archdsl.load("resnet50", classes=10)
+    net.diagnostics; net.report(); net.draw("net.svg"); print(net.source())
+    model = net.compile()
+"""
+
+from archdsl.diagnostics.model import Diagnostic, Fix, Label
+from archdsl.errors import ArchError, NotFoundError, SpecError
+from archdsl.loading import load, networks, parse, shipped_networks
+from archdsl.network import Network
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ArchError",
+    "Diagnostic",
+    "Fix",
+    "Label",
+    "Network",
+    "NotFoundError",
+    "SpecError",
+    "load",
+    "networks",
+    "parse",
+    "shipped_networks",
+]

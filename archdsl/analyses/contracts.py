@@ -1,0 +1,71 @@
+"""`expect`: what a network promises of itself, proven or refuted with the numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archdsl.elaborate.expressions import describe
+from archdsl.elaborate.values import MISSING, OPEN, SILENT, Env
+
+if TYPE_CHECKING:
+    from archdsl.analyses.counts import Sums
+    from archdsl.analyses.fields import AxisField, Field
+    from archdsl.diagnostics.model import Diagnostic
+    from archdsl.elaborate.elaborator import Elaboration
+
+NAMES = {
+    "params": "learned parameters",
+    "parameters": "the same",
+    "trainable": "learned parameters that train",
+    "buffers": "numbers kept besides parameters",
+    "macs": "multiply-accumulates for one sample",
+    "flops": "twice the MACs",
+    "rf": "the local receptive field of the last layer that has one, the smallest axis",
+    "field": "the same",
+    "layers": "the number of layers",
+    "out": "the (first) output: out.c, out.shape",
+}
+"""The names that an `expect` may use, besides those of the network itself."""
+
+
+def contracts(elaboration: Elaboration, totals: Sums, fields: tuple[Field, ...]) -> list[Diagnostic]:
+    """Findings about the expectations of a network that is otherwise without errors."""
+    elaborator = elaboration.report
+    before = len(elaborator.diagnostics)
+    graph = elaboration.graph
+    facts = {
+        "params": totals.parameters,
+        "trainable": totals.parameters,
+        "buffers": totals.buffers,
+        "macs": OPEN if totals.macs is None else totals.macs,
+        "flops": OPEN if totals.macs is None else 2 * totals.macs,
+        "rf": last_field(fields),
+        "layers": sum(bool(node.inputs) for node in graph.nodes),
+        "out": graph.outputs[0].value if graph.outputs else SILENT,
+    }
+    facts |= {"parameters": facts["params"], "field": facts["rf"]}
+    for statement, env in elaboration.expectations:
+        inner = Env(env.module, env)
+        inner.names.update({name: fact for name, fact in facts.items() if env.find(name) is MISSING})
+        value = elaborator.expressions.value(statement.condition, inner)
+        if value is False:
+            notes = elaborator.sides(statement.condition, inner)
+            elaborator.report("expectation", "this does not hold", statement.condition, inner, notes=notes)
+        elif value is OPEN:
+            help = "give the sizes that are open: --input 3x224x224"
+            message = "this cannot be decided: it depends on a size that is open"
+            elaborator.report("undecided", message, statement.condition, inner, help=help, warn=True)
+        elif value is not True and value is not SILENT:
+            message = f"`expect` needs yes or no, got {describe(value)}"
+            elaborator.report("bad-expression", message, statement.condition, inner, help="compare it: `params <= 5M`")
+    return elaborator.diagnostics[before:]
+
+
+def last_axes(fields: tuple[Field, ...]) -> tuple[AxisField, ...] | None:
+    """The local field of the last layer that has one."""
+    return next((field.axes for field in reversed(fields) if field.axes), None)
+
+
+def last_field(fields: tuple[Field, ...]) -> object:
+    axes = last_axes(fields)
+    return min(axis.size for axis in axes) if axes else OPEN

@@ -1,0 +1,205 @@
+"""The receptive field of every value: which inputs it can see, exactly, along each axis.
+
+Along an axis the field of output `i` is an interval. Where everything above is a convolution or a pool, it is
+`[jump*i + lo, jump*i + hi]`; below an up-sampling the intervals repeat with a period instead, so an axis keeps one
+interval for each phase: output `period*q + r` sees `[advance*q + lo[r], advance*q + hi[r]]`. No half pixels are needed,
+and nothing is rounded.
+
+Source: Araujo, Norris and Sim, "Computing Receptive Fields of Convolutional Neural Networks", Distill 2019, in the
+interval form; the phases are this project's own.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import lcm
+from typing import TYPE_CHECKING, NamedTuple
+
+from archdsl.layers.source import Input
+
+if TYPE_CHECKING:
+    from archdsl.graph import Graph, Node
+    from archdsl.layers.base import Reach
+    from archdsl.layers.geometry import Geometry
+    from archdsl.layers.tensor import Tensor
+
+PHASES = 4096
+"""Beyond so many phases a field is given up as unknown."""
+
+Interval = tuple[int, int]
+
+
+class AxisField(NamedTuple):
+    """The field along one axis. A phase that sees nothing (a transposed convolution may leave one) is None."""
+
+    period: int
+    advance: int
+    intervals: tuple[Interval | None, ...]
+
+    @property
+    def size(self) -> int:
+        """The most inputs that one output sees."""
+        return max((hi - lo + 1 for lo, hi in filter(None, self.intervals)), default=0)
+
+    @property
+    def stride(self) -> int | float:
+        """The step in the input from one output to the next, on average."""
+        step = Fraction(self.advance, self.period)
+        return step.numerator if step.denominator == 1 else float(step)
+
+    @property
+    def padding(self) -> int:
+        """How far the first output's field reaches before the input."""
+        return -min((lo for lo, _ in filter(None, self.intervals)), default=0)
+
+    def at(self, index: int) -> Interval | None:
+        """The inputs seen by one output, borders not considered."""
+        turns, phase = divmod(index, self.period)
+        interval = self.intervals[phase]
+        return None if interval is None else (self.advance * turns + interval[0], self.advance * turns + interval[1])
+
+    def over(self, first: int, last: int, step: int = 1) -> Interval | None:
+        """The inputs seen by the outputs first, first + step, ... last together."""
+        if self.period == 1:
+            one = self.intervals[0]
+            return None if one is None else (self.advance * first + one[0], self.advance * last + one[1])
+        ends = [i for i in map(self.at, range(first, last + 1, step)) if i is not None]
+        return (min(lo for lo, _ in ends), max(hi for _, hi in ends)) if ends else None
+
+
+class Field(NamedTuple):
+    """What a value sees of the network's input.
+
+    `axes` is the local field, one for each spatial axis; None where position has lost its meaning. `everywhere` is the
+    path of the layer by which the whole input has its say (a global pooling, an attention, a gate), if one has.
+    """
+
+    axes: tuple[AxisField, ...] | None
+    everywhere: str | None = None
+
+
+POINT = AxisField(1, 1, ((0, 0),))
+
+
+def fields(graph: Graph) -> tuple[Field, ...]:
+    """The field of every node's result, by the node's number."""
+    known: list[Field] = []
+    for node in graph.nodes:
+        if isinstance(node.layer, Input):
+            known.append(Field((POINT,) * node.layer.tensor.rank))
+            continue
+        inputs = graph.inputs_of(node)
+        known.append(_field(node, inputs, graph.tensors[node.index][0], [known[v.node] for v in node.inputs]))
+    return tuple(known)
+
+
+def _field(node: Node, inputs: tuple[Tensor, ...], output: Tensor, before: list[Field]) -> Field:
+    layer = node.layer
+    reach = layer.reach(*inputs)
+    merged = len(inputs) if layer.inputs[1] != 1 else 1  # a reference gives its size, not its content
+    if merged == 1:
+        axes, everywhere = before[0]
+        x = inputs[0]
+    else:
+        axes, everywhere, x = _merged(node, inputs, output, before)
+    if axes is None:
+        return Field(None, everywhere or (node.path if reach.everywhere else None))
+    single = all(size == 1 for size in x.space)
+    if reach.axes is not None:
+        axes = _through(axes, reach)
+    elif output.rank != x.rank and not single:
+        axes = None
+    if reach.everywhere and not single:
+        everywhere = everywhere or node.path
+        if output.space != x.space:
+            axes = None
+    return Field(axes, everywhere)
+
+
+def _through(axes: tuple[AxisField, ...], reach: Reach) -> tuple[AxisField, ...] | None:
+    assert reach.axes is not None
+    if len(axes) != len(reach.axes):
+        return None
+    result = []
+    for axis, geometry in zip(axes, reach.axes, strict=True):
+        further = through(axis, geometry)
+        if further is None:
+            return None
+        result.append(further)
+    return tuple(result)
+
+
+def through(axis: AxisField, geometry: Geometry) -> AxisField | None:
+    """The field behind one more layer; None where it has too many phases to be written out."""
+    up, down = geometry.up, geometry.down
+    if axis.period == 1 and up == 1:
+        taps = geometry.taps(0)
+        interval = axis.over(taps[0], taps[-1])
+        return AxisField(1, axis.advance * down, (interval,))
+    turns = lcm(axis.period, down) // down if down else 1
+    period = up * turns
+    if period > PHASES:
+        return None
+    intervals = []
+    for phase in range(period):
+        turn, inner = divmod(phase, up)
+        taps = geometry.taps(inner)
+        base = down * turn
+        intervals.append(axis.over(base + taps[0], base + taps[-1], taps.step) if len(taps) else None)
+    return _simplest(AxisField(period, axis.advance * down * turns // axis.period, tuple(intervals)))
+
+
+def _simplest(axis: AxisField) -> AxisField:
+    """The same field with one phase, where all phases are alike."""
+    period, advance, intervals = axis
+    first = intervals[0]
+    if period == 1 or first is None or advance % period:
+        return axis
+    jump = advance // period
+    for phase, interval in enumerate(intervals):
+        if interval is None or interval != (first[0] + jump * phase, first[1] + jump * phase):
+            return axis
+    return AxisField(1, jump, (first,))
+
+
+def _merged(
+    node: Node, inputs: tuple[Tensor, ...], output: Tensor, before: list[Field]
+) -> tuple[tuple[AxisField, ...] | None, str | None, Tensor]:
+    """Branches joined: the least and the greatest of their fields; a gate of size 1 sees for every position."""
+    everywhere = next((field.everywhere for field in before if field.everywhere), None)
+    local = []
+    for tensor, field in zip(inputs, before, strict=True):
+        is_gate = tensor.space != output.space and all(size == 1 for size in tensor.space)
+        if is_gate:
+            everywhere = everywhere or node.path
+        else:
+            local.append((tensor, field))
+    if not local or any(field.axes is None for _, field in local):
+        return None, everywhere, inputs[0]
+    axes = local[0][1].axes
+    assert axes is not None
+    for _, field in local[1:]:
+        assert field.axes is not None
+        if len(field.axes) != len(axes):
+            return None, everywhere, inputs[0]
+        joined = [_joined(a, b) for a, b in zip(axes, field.axes, strict=True)]
+        if any(axis is None for axis in joined):
+            return None, everywhere, inputs[0]
+        axes = tuple(axis for axis in joined if axis is not None)
+    return axes, everywhere, local[0][0]
+
+
+def _joined(a: AxisField, b: AxisField) -> AxisField | None:
+    """Both fields together; None where their strides differ, so that positions do not correspond."""
+    if a == b:
+        return a
+    if a.advance * b.period != b.advance * a.period:
+        return None
+    period = lcm(a.period, b.period)
+    if period > PHASES:
+        return None
+    intervals = []
+    for phase in range(period):
+        ends = [i for i in (a.at(phase), b.at(phase)) if i is not None]
+        intervals.append((min(lo for lo, _ in ends), max(hi for _, hi in ends)) if ends else None)
+    return _simplest(AxisField(period, a.advance * (period // a.period), tuple(intervals)))

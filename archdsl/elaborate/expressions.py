@@ -1,0 +1,366 @@
+"""Expressions and what they come to. Nothing here can run for long, and nothing can reach outside the spec."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from archdsl import limits
+from archdsl.diagnostics.model import nearest
+from archdsl.elaborate.values import MISSING, OPEN, SILENT, BlockValue, Env, LayerValue, NetValue, Partial, Shared
+from archdsl.graph import Value, shown
+from archdsl.syntax import tree
+
+if TYPE_CHECKING:
+    from archdsl.layers.catalog import Catalog
+    from archdsl.layers.tensor import Tensor
+
+
+class Reporter(Protocol):
+    """Takes findings in the file being elaborated."""
+
+    def __call__(self, code: str, message: str, node: tree.Node, env: Env, *, help: str | None = None) -> None: ...
+
+
+def round_to(value: float, divisor: int) -> int:
+    """The rounding of the MobileNet papers: to a multiple of the divisor, and never more than a tenth down.
+
+    Source: `_make_divisible` in torchvision.models._utils, after tensorflow/models.
+    """
+    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * value else rounded
+
+
+def _round(value: float) -> int:
+    """Half away from zero, as people round."""
+    return math.floor(value + 0.5) if value >= 0 else -math.floor(-value + 0.5)
+
+
+def _spread(function: Callable[[Any], Any]) -> Callable[..., Any]:
+    """min(a, b) and min([a, b]) alike."""
+    return lambda *values: function(values[0] if len(values) == 1 and isinstance(values[0], tuple) else values)
+
+
+FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int | None, str]] = {
+    "min": (_spread(min), 1, None, "the least of its arguments, or of a list"),
+    "max": (_spread(max), 1, None, "the greatest of its arguments, or of a list"),
+    "sum": (_spread(sum), 1, None, "the sum of its arguments, or of a list"),
+    "ceil": (math.ceil, 1, 1, "rounds up"),
+    "floor": (math.floor, 1, 1, "rounds down"),
+    "round": (_round, 1, 1, "rounds to the nearest whole number, halves away from zero"),
+    "abs": (abs, 1, 1, "the size of a number, without its sign"),
+    "len": (len, 1, 1, "how many values a list has"),
+    "round_to": (round_to, 2, 2, "round_to(v, 8): the divisible rounding of the MobileNet papers"),
+}
+"""The functions of expressions: what they do, the least and greatest number of arguments, and a description."""
+
+
+class Expressions:
+    """Evaluates expressions in an environment; what cannot be evaluated is reported once and becomes SILENT."""
+
+    def __init__(self, catalog: Catalog, report: Reporter, tensor: Callable[[Value], Tensor]) -> None:
+        self.catalog = catalog
+        self.report = report
+        self.tensor = tensor
+
+    def value(self, node: tree.Expression, env: Env) -> Any:
+        """What an expression comes to: a number, text, yes or no, a tuple, a Value, an element; or SILENT or OPEN."""
+        kind = type(node)
+        if kind is tree.Number or kind is tree.String or kind is tree.Constant:
+            return node.value  # type: ignore[union-attr]
+        return _METHODS[kind](self, node, env)
+
+    def settled(self, node: tree.Expression, env: Env) -> Any:
+        """The value of an expression that must be known now; an open size is reported."""
+        value = self.value(node, env)
+        if value is OPEN:
+            self.open_size(node, env)
+            return SILENT
+        return value
+
+    def open_size(self, node: tree.Node, env: Env) -> None:
+        message = "this depends on a size that the spec leaves open"
+        self.report("unknown-size", message, node, env, help="give the size: --input 3x224x224")
+
+    # ------------------------------------------------------------ names
+
+    def name(self, node: tree.Name, env: Env) -> Any:
+        found = env.find(node.text)
+        if found is not MISSING:
+            return found
+        layer = self.catalog.find(node.text)
+        if layer is not None:
+            return LayerValue(layer)
+        self.unknown(node, env)
+        return SILENT
+
+    def unknown(self, node: tree.Name, env: Env, extra: tuple[str, ...] = ()) -> None:
+        if node.text == "in":
+            help: str | None = "`in` is the input of a block without `takes`"
+        else:
+            known = env.visible() | set(self.catalog.words()) | set(extra)
+            near = nearest(node.text, known)
+            help = f"did you mean `{near}`?" if near else None
+            if node.text in ("true", "false", "True", "False"):
+                help = "write `yes`" if node.text.lower() == "true" else "write `no`"
+        self.report("unknown-name", f"nothing here is called `{node.text}`", node, env, help=help)
+
+    def attribute(self, node: tree.Attribute, env: Env) -> Any:
+        base = self.value(node.base, env)
+        if base is SILENT:
+            return SILENT
+        if not isinstance(base, Value):
+            self.wrong(node, env, f"only a value has `.{node.name}`, and this is {describe(base)}")
+            return SILENT
+        tensor = self.tensor(base)
+        if not tensor.known:
+            return SILENT
+        if node.name == "shape":
+            return tuple(size if isinstance(size, int) else OPEN for size in tensor.dims)
+        if node.name == "c":
+            return _settled(tensor.channels)
+        axes = {"h": -2, "w": -1, "d": -3}
+        if node.name == "l" and tensor.rank == 1:
+            return _settled(tensor.space[0])
+        if node.name in axes and tensor.kind == "map":
+            if tensor.rank >= -axes[node.name]:
+                return _settled(tensor.space[axes[node.name]])
+            self.wrong(node, env, f"{tensor} has no `.{node.name}`", "a map with one spatial axis has `.l` or `.w`")
+            return SILENT
+        known = {"c": "channels", "h": "height", "w": "width", "d": "depth", "l": "length", "shape": "all sizes"}
+        if node.name in known:
+            self.wrong(node, env, f"{tensor}, {tensor.described}, has no {known[node.name]} (`.{node.name}`)")
+        else:
+            listed = ", ".join(f".{name} ({meaning})" for name, meaning in known.items())
+            self.wrong(node, env, f"a value has no `.{node.name}`", f"it has {listed}")
+        return SILENT
+
+    # ------------------------------------------------------------ lists
+
+    def size(self, node: tree.Size, env: Env) -> Any:
+        return tuple(extent if isinstance(extent, int) else self.symbol_value(extent, env) for extent in node.extents)
+
+    def symbol(self, node: tree.Symbol, env: Env) -> Any:
+        return self.symbol_value(node.text, env)
+
+    def symbol_value(self, text: str, env: Env) -> Any:
+        found = env.find(text)
+        return OPEN if found is MISSING or not isinstance(found, int) else found
+
+    def list(self, node: tree.List, env: Env) -> Any:
+        items = tuple(self.value(item, env) for item in node.items)
+        return SILENT if any(item is SILENT for item in items) else items
+
+    def index(self, node: tree.Index, env: Env) -> Any:
+        base, index = self.value(node.base, env), self.value(node.index, env)
+        if base is SILENT or index is SILENT:
+            return SILENT
+        if index is OPEN:
+            return OPEN
+        if not isinstance(base, tuple):
+            self.wrong(node, env, f"only a list has elements, and this is {describe(base)}")
+            return SILENT
+        if not _is_whole(index):
+            self.wrong(node, env, f"the number of an element must be whole, got {shown(index)}")
+            return SILENT
+        if not -len(base) <= index < len(base):
+            message = f"the list has {len(base)} elements, and number {shown(index)} is asked for"
+            self.wrong(node, env, message, f"elements are numbered from 0 to {len(base) - 1}" if base else None)
+            return SILENT
+        return base[int(index)]
+
+    # ------------------------------------------------------------ functions
+
+    def function(self, node: tree.Function, env: Env) -> Any:
+        known = FUNCTIONS.get(node.name.text)
+        bound = env.find(node.name.text)
+        if bound is not MISSING or (known is None and self.catalog.find(node.name.text)):
+            return self.partial(node, bound, env)
+        if known is None:
+            self.unknown(node.name, env, tuple(FUNCTIONS))
+            return SILENT
+        function, least, most, _ = known
+        if any(argument.name for argument in node.arguments):
+            self.wrong(node, env, f"{node.name.text} takes no named arguments")
+            return SILENT
+        if len(node.arguments) < least or (most is not None and len(node.arguments) > most):
+            self.wrong(node, env, f"{node.name.text} takes {least} argument{'s' * (least > 1)}")
+            return SILENT
+        values = [self.value(argument.value, env) for argument in node.arguments]
+        flat = [item for value in values for item in (value if isinstance(value, tuple) else (value,))]
+        if any(value is SILENT for value in flat):
+            return SILENT
+        if any(value is OPEN for value in flat) and node.name.text != "len":
+            return OPEN
+        if node.name.text == "len":
+            if not isinstance(values[0], tuple):
+                self.wrong(node, env, f"len needs a list, got {describe(values[0])}")
+                return SILENT
+            return len(values[0])
+        if not flat or not all(_is_number(value) for value in flat):
+            self.wrong(node, env, f"{node.name.text} needs numbers")
+            return SILENT
+        if node.name.text == "round_to" and (not _is_whole(values[1]) or values[1] < 1):
+            self.wrong(node, env, f"round_to needs a whole divisor of at least 1, got {shown(values[1])}")
+            return SILENT
+        try:
+            return self.bounded(function(*values), node, env)
+        except (TypeError, ValueError, OverflowError):
+            self.wrong(node, env, f"{node.name.text} needs numbers")
+            return SILENT
+
+    def partial(self, node: tree.Function, bound: Any, env: Env) -> Any:
+        target = bound
+        if bound is MISSING:
+            layer = self.catalog.find(node.name.text)
+            assert layer is not None
+            target = LayerValue(layer)
+        if target is SILENT:
+            return SILENT
+        if isinstance(target, Partial):
+            text = env.module.source.text[node.start : node.end]
+            return Partial(target.target, target.arguments + node.arguments, env, text)
+        if not isinstance(target, BlockValue | LayerValue):
+            self.wrong(node, env, f"`{node.name.text}` cannot be called, it is {describe(target)}")
+            return SILENT
+        return Partial(target, node.arguments, env, env.module.source.text[node.start : node.end])
+
+    # ------------------------------------------------------------ operators
+
+    def unary(self, node: tree.Unary, env: Env) -> Any:
+        value = self.value(node.operand, env)
+        if value is SILENT or value is OPEN:
+            return value
+        if node.operator == "not":
+            if not isinstance(value, bool):
+                self.wrong(node, env, f"`not` needs yes or no, got {describe(value)}")
+                return SILENT
+            return not value
+        if not _is_number(value):
+            self.wrong(node, env, f"`-` needs a number, got {describe(value)}")
+            return SILENT
+        return -value
+
+    def binary(self, node: tree.Binary, env: Env) -> Any:
+        operator = node.operator
+        left = self.value(node.left, env)
+        if operator in ("and", "or"):
+            return self.logical(node, left, env)
+        right = self.value(node.right, env)
+        if left is SILENT or right is SILENT:
+            return SILENT
+        if left is OPEN or right is OPEN:
+            return OPEN
+        if operator in ("==", "!="):
+            return (left == right) is (operator == "==")
+        if operator == "+" and isinstance(left, tuple) and isinstance(right, tuple):
+            if len(left) + len(right) > limits.LIST_ITEMS:
+                self.wrong(node, env, f"a list may hold {limits.LIST_ITEMS:,} values at most")
+                return SILENT
+            return left + right
+        for value in (left, right):
+            if not _is_number(value):
+                self.wrong(node, env, f"`{operator}` needs numbers, got {describe(value)}")
+                return SILENT
+        if operator in ("/", "//", "%") and right == 0:
+            self.wrong(node, env, f"{shown(left)} {operator} 0 divides by zero")
+            return SILENT
+        try:
+            return self.bounded(_OPERATIONS[operator](left, right), node, env)
+        except OverflowError:
+            self.wrong(node, env, "the number is too large")
+            return SILENT
+
+    def logical(self, node: tree.Binary, left: Any, env: Env) -> Any:
+        decisive = node.operator == "or"
+        if left is decisive:
+            return decisive
+        right = self.value(node.right, env)
+        if left is SILENT or right is SILENT:
+            return SILENT
+        if right is decisive:
+            return decisive
+        for value in (left, right):
+            if not isinstance(value, bool) and value is not OPEN:
+                self.wrong(node, env, f"`{node.operator}` needs yes or no on both sides, got {describe(value)}")
+                return SILENT
+        return OPEN if OPEN in (left, right) else right
+
+    def bounded(self, value: Any, node: tree.Node, env: Env) -> Any:
+        if isinstance(value, float) and value.is_integer() and type(node) is tree.Function:
+            value = int(value)
+        if _is_number(value) and abs(value) > 2**63:
+            self.wrong(node, env, "the number is too large")
+            return SILENT
+        return value
+
+    def mistake(self, node: tree.Mistake, env: Env) -> Any:
+        return SILENT
+
+    def wrong(self, node: tree.Node, env: Env, message: str, help: str | None = None) -> None:
+        self.report("bad-expression", message, node, env, help=help)
+
+
+_METHODS: dict[type, Callable[[Expressions, Any, Env], Any]] = {
+    tree.Name: Expressions.name,
+    tree.Size: Expressions.size,
+    tree.Symbol: Expressions.symbol,
+    tree.List: Expressions.list,
+    tree.Attribute: Expressions.attribute,
+    tree.Index: Expressions.index,
+    tree.Function: Expressions.function,
+    tree.Unary: Expressions.unary,
+    tree.Binary: Expressions.binary,
+    tree.Mistake: Expressions.mistake,
+}
+
+_OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+    "//": lambda a, b: a // b,
+    "%": lambda a, b: a % b,
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+}
+
+
+def _settled(size: int | str) -> Any:
+    return size if isinstance(size, int) else OPEN
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(value: object) -> bool:
+    return _is_number(value) and value == int(value)  # type: ignore[call-overload]
+
+
+def describe(value: object) -> str:
+    """What a value is, in words."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if _is_number(value):
+        return f"the number {value}"
+    if isinstance(value, str):
+        return f'the text "{value}"'
+    if isinstance(value, Value):
+        return "a value that flows"
+    if isinstance(value, tuple):
+        return "a list"
+    if isinstance(value, LayerValue):
+        return f"the layer {value}"
+    if isinstance(value, BlockValue):
+        return f"the block {value}"
+    if isinstance(value, Partial):
+        return f"the element {value}"
+    if isinstance(value, NetValue):
+        return f"the network {value}"
+    if isinstance(value, Shared):
+        return "a shared module"
+    return "a size that is open"

@@ -1,0 +1,119 @@
+"""What names stand for while a network is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from archdsl.syntax import tree
+
+if TYPE_CHECKING:
+    from archdsl.layers.base import Layer
+    from archdsl.project import Module
+
+
+class _Sentinel:
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return self._name
+
+
+SILENT: Final = _Sentinel("SILENT")
+"""A value that an error, already reported, keeps from being known."""
+
+OPEN: Final = _Sentinel("OPEN")
+"""A size that the spec leaves open and that only `--input` settles."""
+
+MISSING: Final = _Sentinel("MISSING")
+"""No such name."""
+
+
+class Env:
+    """Names in scope: a body inside a body sees the outer one's."""
+
+    __slots__ = ("defaults", "module", "names", "parent")
+
+    def __init__(self, module: Module, parent: Env | None = None) -> None:
+        self.module = module
+        self.parent = parent
+        self.names: dict[str, Any] = {}
+        self.defaults: dict[type[Layer], tuple[tree.Argument, ...]] = parent.defaults if parent else {}
+
+    def find(self, name: str) -> Any:
+        env: Env | None = self
+        while env is not None:
+            found = env.names.get(name, MISSING)
+            if found is not MISSING:
+                return found
+            env = env.parent
+        return MISSING
+
+    def visible(self) -> set[str]:
+        """Every name in scope, for suggestions."""
+        names: set[str] = set()
+        env: Env | None = self
+        while env is not None:
+            names.update(env.names)
+            env = env.parent
+        return names
+
+
+@dataclass(frozen=True, slots=True)
+class BlockValue:
+    """A block, as a name for it is passed around."""
+
+    definition: tree.Block
+    env: Env
+    """The names of the file that it was written in."""
+
+    def __str__(self) -> str:
+        return self.definition.name.text
+
+
+@dataclass(frozen=True, slots=True)
+class LayerValue:
+    """A layer's word as a value: `act=relu`."""
+
+    layer: type[Layer]
+
+    def __str__(self) -> str:
+        return self.layer.word
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """A layer or a block with some of its arguments: `act=leaky_relu(0.2)`."""
+
+    target: BlockValue | LayerValue
+    arguments: tuple[tree.Argument, ...]
+    env: Env
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(slots=True)
+class Shared:
+    """`share name = element`: the element, and its module once it has been used."""
+
+    definition: tree.Share
+    env: Env
+    frame: Any
+    """The module that it belongs to, wherever it is used."""
+    weights: dict[str, Any] | None = field(default=None)
+    """The parameters of the first use, by path."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetValue:
+    """A network or a variant, where a layer or a block was expected."""
+
+    definition: tree.Net | tree.Variant
+
+    def __str__(self) -> str:
+        return self.definition.name.text

@@ -1,0 +1,140 @@
+"""The network as a graph: frozen nodes, and the modules that hold them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from archdsl.layers.base import Layer
+    from archdsl.layers.tensor import Tensor
+    from archdsl.source import Span
+
+
+class Value(NamedTuple):
+    """One result of one node: `graph.nodes[node]`, its output number `output`."""
+
+    node: int
+    output: int = 0
+
+
+class Node(NamedTuple):
+    """A layer at its place in a network.
+
+    `path` is its module's path in `named_modules()`, and its name in every report. A shared module's later uses have the
+    path of the first and `reused` set. `activation` is the number of the activation that it runs in.
+    """
+
+    index: int
+    path: str
+    layer: Layer
+    inputs: tuple[Value, ...]
+    span: Span
+    activation: int
+    reused: bool = False
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition(".")[2]
+
+
+class Activation(NamedTuple):
+    """One run of a module that holds others: the network itself, a block's call, a named group.
+
+    A shared module is activated once for each use, under one path. A block that is nothing but one named element has no
+    module of its own (`transparent`): its path is that of the module around it.
+    """
+
+    index: int
+    path: str
+    kind: Literal["net", "block", "group"]
+    definition: str
+    """The name of the net or the block; of a group, the name that `as` gave it."""
+    given: tuple[tuple[str | None, object], ...]
+    """The arguments of the call, by place (None) or by name."""
+    inputs: tuple[Value, ...]
+    """What flows in, in the order of the block's `takes`."""
+    outputs: tuple[Value, ...]
+    """What flows out."""
+    numbered: bool
+    parent: int | None
+    span: Span
+    reused: bool = False
+    transparent: bool = False
+    doc: str = ""
+
+    @property
+    def call(self) -> str:
+        """The block with its arguments, as a reader would write it: `basic(128, s=2)`."""
+        if not self.given:
+            return self.definition
+        parts = (shown(value) if name is None else f"{name}={shown(value)}" for name, value in self.given)
+        return f"{self.definition}({', '.join(parts)})"
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition(".")[2]
+
+
+def shown(value: object) -> str:
+    """A value as the language writes it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(shown, value))}]"
+    return str(value)
+
+
+class GraphInput(NamedTuple):
+    name: str
+    value: Value
+    tensor: Tensor
+    span: Span
+    doc: str = ""
+
+
+class GraphOutput(NamedTuple):
+    name: str
+    value: Value
+    training_only: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Graph:
+    """A network, written out: every repeat, loop, condition and block is gone, every layer has a path and a place.
+
+    Nodes stand in an order in which each follows its inputs; an input of the network is a node as well.
+    """
+
+    name: str
+    doc: str
+    span: Span
+    inputs: tuple[GraphInput, ...]
+    outputs: tuple[GraphOutput, ...]
+    nodes: tuple[Node, ...]
+    activations: tuple[Activation, ...]
+    tensors: tuple[tuple[Tensor, ...], ...]
+    """What each node gives, by its number."""
+    names: Mapping[Value, str]
+    """The name that `as` or `input` gave to a value, where it has one."""
+
+    def tensor(self, value: Value) -> Tensor:
+        return self.tensors[value.node][value.output]
+
+    def inputs_of(self, node: Node) -> tuple[Tensor, ...]:
+        """What flows into a node."""
+        return tuple(self.tensors[value.node][value.output] for value in node.inputs)
+
+    def trail(self, activation: int) -> Iterator[Activation]:
+        """The blocks around, the innermost first."""
+        at: int | None = activation
+        while at is not None:
+            yield self.activations[at]
+            at = self.activations[at].parent

@@ -1,0 +1,260 @@
+"""Activations: functions of one value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from archdsl.layers.base import (
+    Layer,
+    Number,
+    NumberFromZero,
+    Problem,
+    changed,
+    option,
+    positional,
+)
+from archdsl.layers.call import Call
+from archdsl.layers.tensor import Tensor
+
+
+class Activation(Layer):
+    """Applies a function; `torch_name` is its module's.
+
+    Where torch takes the derivative from the result, in place or not, the activation is not rewritable.
+    """
+
+    family: ClassVar[str] = "activation"
+
+    def lower(self, *inputs: Tensor) -> Call:
+        return Call(self.torch_name.removeprefix("torch."), **changed(self))
+
+
+class ReLU(Activation):
+    """Sets negative values to zero."""
+
+    word: ClassVar[str] = "relu"
+    has_inplace: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.ReLU"
+
+
+class ReLU6(Activation):
+    """Cuts values to between 0 and 6."""
+
+    word: ClassVar[str] = "relu6"
+    has_inplace: ClassVar[bool] = True
+    rewritable: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.ReLU6"
+
+
+class LeakyReLU(Activation):
+    """Multiplies negative values with a small slope."""
+
+    word: ClassVar[str] = "leaky_relu"
+    has_inplace: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.LeakyReLU"
+
+    negative_slope: NumberFromZero = positional("slope of negative values", 0.01)
+
+
+class RReLU(Activation):
+    """Multiplies negative values with a slope drawn at random while training."""
+
+    word: ClassVar[str] = "rrelu"
+    has_inplace: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.RReLU"
+
+    lower_bound: Number = positional("least slope", 1 / 8)
+    upper_bound: Number = positional("greatest slope", 1 / 3)
+
+    def check(self, *inputs: Tensor) -> Iterator[Problem]:
+        if self.upper_bound < self.lower_bound:
+            yield _bounds(self, self.lower_bound, self.upper_bound, "upper_bound")
+
+    def lower(self, *inputs: Tensor) -> Call:
+        slopes = changed(self)
+        return Call("nn.RReLU", **{name.removesuffix("_bound"): slope for name, slope in slopes.items()})
+
+
+class ELU(Activation):
+    """Bends negative values towards -alpha."""
+
+    word: ClassVar[str] = "elu"
+    has_inplace: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.ELU"
+
+    alpha: NumberFromZero = positional("minus the limit of negative values", 1.0)
+
+
+class SELU(Activation):
+    """Scales an `elu` so that activations keep mean 0 and deviation 1."""
+
+    word: ClassVar[str] = "selu"
+    has_inplace: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.SELU"
+
+
+class CELU(Activation):
+    """Bends negative values towards -alpha, with a slope of 1 at zero for every alpha."""
+
+    word: ClassVar[str] = "celu"
+    has_inplace: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.CELU"
+
+    alpha: NumberFromZero = positional("minus the limit of negative values", 1.0)
+
+    def check(self, *inputs: Tensor) -> Iterator[Problem]:
+        if self.alpha == 0:
+            yield Problem("bounds", "celu divides by alpha, got 0", parameter="alpha", help="give more than 0")
+
+
+class GELU(Activation):
+    """Multiplies with the normal distribution's probability of a smaller value."""
+
+    word: ClassVar[str] = "gelu"
+    rewritable: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.GELU"
+
+    approximate: Literal["none", "tanh"] = option(None, "formula: exact, or with tanh", "none")
+
+
+class SiLU(Activation):
+    """Multiplies with the sigmoid: x * sigmoid(x)."""
+
+    word: ClassVar[str] = "silu"
+    aliases: ClassVar[tuple[str, ...]] = ("swish",)
+    has_inplace: ClassVar[bool] = True
+    rewritable: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.SiLU"
+
+
+class Mish(Activation):
+    """Multiplies with the tanh of the softplus: x * tanh(softplus(x))."""
+
+    word: ClassVar[str] = "mish"
+    has_inplace: ClassVar[bool] = True
+    rewritable: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.Mish"
+
+
+class Hardswish(Activation):
+    """Multiplies with the hardsigmoid: the cheap `silu` of MobileNet V3."""
+
+    word: ClassVar[str] = "hardswish"
+    has_inplace: ClassVar[bool] = True
+    rewritable: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.Hardswish"
+
+
+class Hardsigmoid(Activation):
+    """Approximates the sigmoid by three straight lines: relu6(x + 3) / 6."""
+
+    word: ClassVar[str] = "hardsigmoid"
+    has_inplace: ClassVar[bool] = True
+    rewritable: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.Hardsigmoid"
+
+
+class Hardtanh(Activation):
+    """Cuts values to an interval."""
+
+    word: ClassVar[str] = "hardtanh"
+    has_inplace: ClassVar[bool] = True
+    rewritable: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.Hardtanh"
+
+    min_val: Number = positional("least value", -1.0)
+    max_val: Number = positional("greatest value", 1.0)
+
+    def check(self, *inputs: Tensor) -> Iterator[Problem]:
+        if self.max_val <= self.min_val:
+            yield _bounds(self, self.min_val, self.max_val, "max_val")
+
+
+class Hardshrink(Activation):
+    """Sets values near zero to zero."""
+
+    word: ClassVar[str] = "hardshrink"
+    rewritable: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.Hardshrink"
+
+    lambd: Number = positional("half the width of what becomes zero", 0.5)
+
+
+class Softshrink(Activation):
+    """Moves values towards zero, and those near it to zero."""
+
+    word: ClassVar[str] = "softshrink"
+    rewritable: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.Softshrink"
+
+    lambd: NumberFromZero = positional("how far values move", 0.5)
+
+
+class Tanhshrink(Activation):
+    """Subtracts the tanh: x - tanh(x)."""
+
+    word: ClassVar[str] = "tanhshrink"
+    rewritable: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.Tanhshrink"
+
+
+class Threshold(Activation):
+    """Replaces values that are not above a threshold."""
+
+    word: ClassVar[str] = "threshold"
+    has_inplace: ClassVar[bool] = True
+    rewritable: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.Threshold"
+
+    threshold: Number = positional("what a value must exceed to stay")
+    value: Number = positional("what replaces the others")
+
+    def lower(self, *inputs: Tensor) -> Call:
+        return Call("nn.Threshold", self.threshold, self.value)
+
+
+class Sigmoid(Activation):
+    """Maps values to between 0 and 1: a probability, a gate."""
+
+    word: ClassVar[str] = "sigmoid"
+    torch_name: ClassVar[str] = "torch.nn.Sigmoid"
+
+
+class LogSigmoid(Activation):
+    """Takes the logarithm of the sigmoid."""
+
+    word: ClassVar[str] = "logsigmoid"
+    rewritable: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.LogSigmoid"
+
+
+class Tanh(Activation):
+    """Maps values to between -1 and 1."""
+
+    word: ClassVar[str] = "tanh"
+    torch_name: ClassVar[str] = "torch.nn.Tanh"
+
+
+class Softplus(Activation):
+    """Smooths the `relu`: log(1 + exp(beta*x)) / beta."""
+
+    word: ClassVar[str] = "softplus"
+    rewritable: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.Softplus"
+
+    beta: Number = positional("sharpness of the bend", 1.0)
+    threshold: Number = option(None, "value of beta*x from which it is the identity", 20.0)
+
+
+class Softsign(Activation):
+    """Divides by one more than the magnitude: x / (1 + |x|)."""
+
+    word: ClassVar[str] = "softsign"
+    rewritable: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.Softsign"
+
+
+def _bounds(layer: Layer, low: float, high: float, parameter: str) -> Problem:
+    message = f"{layer.word} needs {parameter} above the lower bound {low}, got {high}"
+    return Problem("bounds", message, parameter=parameter, help="swap the two")

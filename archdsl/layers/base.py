@@ -1,0 +1,348 @@
+"""How a layer is declared: once, and everything else reads the declaration.
+
+A layer is a frozen pydantic model. Its fields are its arguments, its docstring is the head of its page, and its methods
+say what it does to a tensor. The parser, the checker, the counts, the receptive field, the report, the compiler, the
+documentation and the completion all read these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError, PydanticUndefined
+
+from archdsl import limits
+from archdsl.layers.call import Call, Expression
+from archdsl.layers.geometry import Geometry
+from archdsl.layers.tensor import Kind, Tensor, product
+
+# ---------------------------------------------------------------- the types of arguments
+
+
+def whole(value: object, low: int) -> int:
+    """A whole number from `low` up; 64.0 is one, yes is not."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise PydanticCustomError("whole", "must be a whole number", {"help": "round it: floor(v), round_to(v, 8)"})
+    if value < low:
+        raise PydanticCustomError("low", "must be at least {low}", {"low": low})
+    if value > limits.SIZE:
+        raise PydanticCustomError("high", "must be at most {high}", {"high": limits.SIZE})
+    return value
+
+
+def per_axis(value: object, low: int) -> int | tuple[int, ...]:
+    """One whole number for all axes, or one for each: 3, 1x7, [1, 7]."""
+    if isinstance(value, tuple | list):
+        if not 1 <= len(value) <= 3:
+            raise PydanticCustomError("axes", "must have one number for each of one to three axes")
+        return tuple(whole(item, low) for item in value)
+    return whole(value, low)
+
+
+def number(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise PydanticCustomError("number", "must be a number")
+    return float(value)
+
+
+def _share(value: object) -> float:
+    share = number(value)
+    if not 0 <= share <= 1:
+        raise PydanticCustomError("share", "must be between 0 and 1")
+    return share
+
+
+def _from_zero(value: object) -> float:
+    if (result := number(value)) < 0:
+        raise PydanticCustomError("low", "must be at least {low}", {"low": 0})
+    return result
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise PydanticCustomError("flag", "must be yes or no")
+    return value
+
+
+Count: TypeAlias = Annotated[int, BeforeValidator(lambda value: whole(value, 1))]
+"""A whole number of at least 1: channels, groups, features."""
+
+Natural: TypeAlias = Annotated[int, BeforeValidator(lambda value: whole(value, 0))]
+"""A whole number of at least 0."""
+
+Whole: TypeAlias = Annotated[int, BeforeValidator(lambda value: whole(value, -limits.SIZE))]
+"""Any whole number."""
+
+PerAxis: TypeAlias = Annotated[int | tuple[int, ...], BeforeValidator(lambda value: per_axis(value, 1))]
+"""A whole number of at least 1 for all spatial axes, or one for each (height before width)."""
+
+PerAxisOrNone: TypeAlias = Annotated[
+    int | tuple[int, ...] | None, BeforeValidator(lambda value: None if value is None else per_axis(value, 1))
+]
+"""The same, or nothing: what that means, the layer says."""
+
+PerAxisFromZero: TypeAlias = Annotated[int | tuple[int, ...], BeforeValidator(lambda value: per_axis(value, 0))]
+"""A whole number of at least 0 for all spatial axes, or one for each (height before width)."""
+
+Number: TypeAlias = Annotated[float, BeforeValidator(number)]
+"""Any number."""
+
+NumberFromZero: TypeAlias = Annotated[float, BeforeValidator(_from_zero)]
+"""A number of at least 0."""
+
+Share: TypeAlias = Annotated[float, BeforeValidator(_share)]
+"""A number between 0 and 1."""
+
+Flag: TypeAlias = Annotated[bool, BeforeValidator(_flag)]
+"""yes or no."""
+
+
+def positional(
+    doc: str, default: Any = PydanticUndefined, letter: str | None = None, words: tuple[str, ...] = ()
+) -> Any:
+    """An argument that may be given by its place: `conv 64`; the fields stand in the order of the places."""
+    extra: dict[str, Any] = {"positional": True, "letter": letter, "words": list(words)}
+    return Field(default, description=doc, json_schema_extra=extra)
+
+
+def option(letter: str | None, doc: str, default: Any = PydanticUndefined, words: tuple[str, ...] = ()) -> Any:
+    """An argument given by its name (`stride=2`) and, with a letter, compactly (`s2`) or by the letter (`s=2`).
+
+    `words` are words that it takes besides its type's values (`p=same`); the words of a Literal are read from the type.
+    """
+    extra: dict[str, Any] = {"positional": False, "letter": letter, "words": list(words)}
+    return Field(default, description=doc, json_schema_extra=extra)
+
+
+def reference(doc: str) -> Any:
+    """An argument that names a value: `upsample like=e1`. The value becomes a further input; the field says if it is.
+
+    Only the sizes of a referenced value are read, never what it holds.
+    """
+    return Field(False, description=doc, json_schema_extra={"reference": True})
+
+
+# ---------------------------------------------------------------- what a layer answers
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a layer cannot take what it is given. The place in the text is attached by whoever asked.
+
+    `parameter` is the field at fault, where it is one, and `input` the number of the input at fault, where it is one.
+    """
+
+    code: str
+    message: str
+    parameter: str | None = None
+    input: int | None = None
+    notes: tuple[str, ...] = ()
+    help: str | None = None
+
+
+class Reach(NamedTuple):
+    """What an output of a layer sees of its input's space.
+
+    `axes` has a geometry for each spatial axis; None leaves each position where it is. `everywhere` says that, besides,
+    the whole input has its say: global pooling, statistics over space, attention. `unknown` says that the geometry
+    depends on sizes that are open.
+    """
+
+    axes: tuple[Geometry, ...] | None = None
+    everywhere: bool = False
+    unknown: bool = False
+
+
+POINTWISE = Reach()
+GLOBAL = Reach(everywhere=True)
+UNKNOWN_REACH = Reach(unknown=True)
+
+TO_MAP: Mapping[Kind, str] = {
+    "tokens": "to_map",
+    "vector": "reshape CxHxW",
+    "ids": "embedding D -> to_map",
+}
+"""The elements that make a map of the other kinds."""
+
+
+class Argument(NamedTuple):
+    """A declared argument, as binding, messages, hover and the reference page need it."""
+
+    name: str
+    letter: str | None
+    positional: bool
+    reference: bool
+    required: bool
+    default: object
+    doc: str
+    words: tuple[str, ...]
+    type: Any
+
+
+class Signature(NamedTuple):
+    """The arguments of a layer or a block, by place and by name."""
+
+    arguments: Mapping[str, Argument]
+    positional: tuple[Argument, ...]
+    letters: Mapping[str, Argument]
+
+    def find(self, name: str) -> Argument | None:
+        return self.arguments.get(name) or self.letters.get(name)
+
+
+Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
+
+
+class Layer(BaseModel):
+    """Something that a spec calls by one word.
+
+    A subclass gives `word`, its fields, and the methods below. Every method but `check` is asked only where `check`
+    found nothing and every tensor is known, though sizes of spatial axes may still be open.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, arbitrary_types_allowed=True)
+
+    word: ClassVar[str] = ""
+    """What a spec writes."""
+    aliases: ClassVar[tuple[str, ...]] = ()
+    """Other words for the same layer."""
+    family: ClassVar[str] = ""
+    """The group that the catalog, the reference page and the diagram's colours put it in."""
+    accepts: ClassVar[tuple[Kind, ...]] = ("map", "tokens", "vector")
+    """The kinds of tensor it takes."""
+    conversions: ClassVar[Mapping[Kind, str]] = {"ids": "embedding D"}
+    """For kinds that it does not take, the element to put before it."""
+    ranks: ClassVar[tuple[int, ...]] = (1, 2, 3)
+    """The numbers of spatial axes it takes, of a map."""
+    inputs: ClassVar[tuple[int, int | None]] = (1, 1)
+    """The least and the greatest number of inputs, references not counted; None for any number."""
+    is_module: ClassVar[bool] = True
+    """Whether it is a module of its own in torch; a merge is an expression."""
+    has_inplace: ClassVar[bool] = False
+    """Whether the module takes torch's `inplace=True`."""
+    rewritable: ClassVar[bool] = False
+    """Whether the next layer may overwrite its output: it is no view, and its backward pass does not read it."""
+    torch_name: ClassVar[str] = ""
+    """What it is called in torch, for the reference page."""
+
+    def check(self, *inputs: Tensor) -> Iterator[Problem]:
+        """What is wrong with these inputs, beyond their kind, rank and number, which are checked before."""
+        yield from ()
+
+    def output(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """What comes out; a tuple where there are several results."""
+        return inputs[0]
+
+    def weights(self, *inputs: Tensor) -> Shapes:
+        """The parameters: name to shape, in the order of torch's `state_dict()`."""
+        return {}
+
+    def buffers(self, *inputs: Tensor) -> Shapes:
+        """What `state_dict()` holds besides parameters."""
+        return {}
+
+    def reach(self, *inputs: Tensor) -> Reach:
+        """What an output sees of the input's space."""
+        return POINTWISE
+
+    def macs(self, *inputs: Tensor) -> int | None:
+        """Multiply-accumulates for one sample; None where a size is open.
+
+        The rule is torchvision's: multiplications of convolutions, linear layers and matrix products, and no others.
+        """
+        weight = self.weights(*inputs).get("weight")
+        if weight is None or len(weight) < 2:
+            return 0
+        output = self.output(*inputs)
+        assert isinstance(output, Tensor)
+        positions = product(output.space)
+        return None if positions is None else positions * (product(weight) or 0)
+
+    def lower(self, *inputs: Tensor) -> Call | Expression:
+        """What it is in the generated source."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------ read from the declaration
+
+    @classmethod
+    def signature(cls) -> Signature:
+        """The declared arguments."""
+        known = cls.__dict__.get("_signature_")
+        if known is None:
+            known = _signature(cls)
+            type.__setattr__(cls, "_signature_", known)
+        return known
+
+
+def _signature(layer: type[Layer]) -> Signature:
+    arguments = {}
+    for name, field in layer.model_fields.items():
+        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        words = tuple(str(word) for word in extra.get("words") or ())  # type: ignore[union-attr]
+        arguments[name] = Argument(
+            name,
+            extra.get("letter"),  # type: ignore[arg-type]
+            bool(extra.get("positional")),
+            bool(extra.get("reference")),
+            field.is_required(),
+            None if field.is_required() else field.default,
+            field.description or "",
+            words + _literal_words(field.annotation),
+            field.annotation,
+        )
+    positional = tuple(a for a in arguments.values() if a.positional)
+    letters = {a.letter: a for a in arguments.values() if a.letter}
+    return Signature(arguments, positional, letters)
+
+
+def _literal_words(annotation: Any) -> tuple[str, ...]:
+    if get_origin(annotation) is Literal:
+        return tuple(word for word in get_args(annotation) if isinstance(word, str))
+    return tuple(word for part in get_args(annotation) for word in _literal_words(part))
+
+
+def each(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:
+    """A per-axis argument, written out for that many axes."""
+    return value if isinstance(value, tuple) else (value,) * rank
+
+
+def compact(values: tuple[int, ...]) -> int | tuple[int, ...]:
+    """A per-axis argument as people write it: one number where all are equal."""
+    return values[0] if len(set(values)) == 1 else values
+
+
+def changed(layer: Layer, *names: str) -> dict[str, Any]:
+    """The arguments that differ from their default, by name; of all arguments if none is named."""
+    fields = type(layer).model_fields
+    values = {name: getattr(layer, name) for name in names or fields}
+    return {name: value for name, value in values.items() if value != fields[name].default}
+
+
+def channels_problems(layer: Layer, x: Tensor) -> Iterator[Problem]:
+    """A layer whose weights are counted in channels needs their number."""
+    if not isinstance(x.channels, int):
+        axis = "size" if x.kind == "vector" else "number of channels"
+        yield Problem(
+            "unknown-size",
+            f"{layer.word} has weights for each channel, but the {axis} is not known: {x}",
+            help="give the sizes of the input, or put `gap` before `flatten`",
+        )
+
+
+def axes_problems(layer: Layer, rank: int, *names: str) -> Iterator[Problem]:
+    """A problem for each per-axis argument that has another number of axes than the map."""
+    for name in names:
+        value = getattr(layer, name)
+        if isinstance(value, tuple) and len(value) != rank:
+            written = "x".join(map(str, value))
+            yield Problem(
+                "wrong-axes",
+                f"{layer.word} got {name} {written} for {len(value)} axes, but the map has {rank}",
+                parameter=name,
+                help=f"give one number, or {rank} joined by x",
+            )

@@ -1,0 +1,65 @@
+"""Functions of one value that have no module in torch."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from archdsl.layers.base import Layer
+from archdsl.layers.call import Expression
+from archdsl.layers.tensor import Tensor
+
+
+class _Elementwise(Layer):
+    """Applies the function of torch that `word` names."""
+
+    family: ClassVar[str] = "elementwise"
+    is_module: ClassVar[bool] = False
+
+    def lower(self, *inputs: Tensor) -> Expression:
+        return Expression(f"{self.torch_name}({{0}})")
+
+
+class Abs(_Elementwise):
+    """Takes the magnitude."""
+
+    word: ClassVar[str] = "abs"
+    rewritable: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.abs"
+
+
+class Square(_Elementwise):
+    """Multiplies with itself."""
+
+    word: ClassVar[str] = "square"
+    rewritable: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.square"
+
+
+class Sqrt(_Elementwise):
+    """Takes the square root."""
+
+    word: ClassVar[str] = "sqrt"
+    torch_name: ClassVar[str] = "torch.sqrt"
+
+
+class Exp(_Elementwise):
+    """Takes the exponential."""
+
+    word: ClassVar[str] = "exp"
+    torch_name: ClassVar[str] = "torch.exp"
+
+
+class Log(_Elementwise):
+    """Takes the natural logarithm."""
+
+    word: ClassVar[str] = "log"
+    rewritable: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.log"
+
+
+class Negate(_Elementwise):
+    """Changes the sign."""
+
+    word: ClassVar[str] = "neg"
+    rewritable: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.neg"

@@ -1,0 +1,115 @@
+"""Linear layers, embeddings, and the element that changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+
+from archdsl.layers.base import (
+    Count,
+    Flag,
+    Layer,
+    Problem,
+    Shapes,
+    Whole,
+    changed,
+    channels_problems,
+    option,
+    positional,
+)
+from archdsl.layers.call import Call, Expression
+from archdsl.layers.initialization import Initialization, initializers
+from archdsl.layers.tensor import Kind, Tensor
+
+
+class Linear(Layer):
+    """Multiplies a vector, or each token, with a learned matrix: a fully connected layer."""
+
+    word: ClassVar[str] = "fc"
+    aliases: ClassVar[tuple[str, ...]] = ("linear",)
+    family: ClassVar[str] = "linear"
+    accepts: ClassVar[tuple[Kind, ...]] = ("vector", "tokens")
+    conversions: ClassVar[Mapping[Kind, str]] = {"map": "flatten", "ids": "embedding D"}
+    rewritable: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.Linear"
+
+    features: Count = positional("size of the result")
+    bias: Flag = option(None, "whether a learned number is added to each feature", True)
+    init: Initialization = option(None, "how the weights begin", "default")
+
+    def check(self, *inputs: Tensor) -> Iterator[Problem]:
+        yield from channels_problems(self, inputs[0])
+
+    def output(self, *inputs: Tensor) -> Tensor:
+        return inputs[0].with_channels(self.features)
+
+    def weights(self, *inputs: Tensor) -> Shapes:
+        channels = inputs[0].channels
+        assert isinstance(channels, int)
+        weight = (self.features, channels)
+        return {"weight": weight, "bias": (self.features,)} if self.bias else {"weight": weight}
+
+    def lower(self, *inputs: Tensor) -> Call:
+        channels = inputs[0].channels
+        assert isinstance(channels, int)
+        start = initializers(self.init, self.bias)
+        return Call("nn.Linear", channels, self.features, initializers=start, **changed(self, "bias"))
+
+
+class Embedding(Layer):
+    """Looks up a learned vector for each id: L ids become L tokens of D features."""
+
+    word: ClassVar[str] = "embedding"
+    family: ClassVar[str] = "linear"
+    accepts: ClassVar[tuple[Kind, ...]] = ("ids",)
+    conversions: ClassVar[Mapping[Kind, str]] = {}
+    rewritable: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.Embedding"
+
+    features: Count = positional("features of a token")
+    padding_idx: Whole | None = option(None, "the id whose vector stays zero", None)
+
+    def check(self, *inputs: Tensor) -> Iterator[Problem]:
+        vocabulary = inputs[0].vocabulary
+        if vocabulary is None:
+            yield Problem(
+                "unknown-size",
+                f"{self.word} needs to know how many ids there are",
+                input=0,
+                help="write the input as `input ids 128 of 30000`",
+            )
+        elif self.padding_idx is not None and not -vocabulary <= self.padding_idx < vocabulary:
+            yield Problem(
+                "padding-idx",
+                f"padding_idx {self.padding_idx} is none of the {vocabulary} ids",
+                parameter="padding_idx",
+                help=f"ids go from 0 to {vocabulary - 1}",
+            )
+
+    def output(self, *inputs: Tensor) -> Tensor:
+        return Tensor("tokens", (*inputs[0].dims, self.features))
+
+    def weights(self, *inputs: Tensor) -> Shapes:
+        assert inputs[0].vocabulary is not None
+        return {"weight": (inputs[0].vocabulary, self.features)}
+
+    def macs(self, *inputs: Tensor) -> int:
+        """A look-up multiplies nothing."""
+        return 0
+
+    def lower(self, *inputs: Tensor) -> Call:
+        return Call("nn.Embedding", inputs[0].vocabulary, self.features, **changed(self, "padding_idx"))
+
+
+class Identity(Layer):
+    """Changes nothing: the branch that carries a residual past the others."""
+
+    word: ClassVar[str] = "id"
+    family: ClassVar[str] = "linear"
+    accepts: ClassVar[tuple[Kind, ...]] = ("map", "tokens", "vector", "ids")
+    conversions: ClassVar[Mapping[Kind, str]] = {}
+    is_module: ClassVar[bool] = False
+    torch_name: ClassVar[str] = "nothing: its input is used again"
+
+    def lower(self, *inputs: Tensor) -> Expression:
+        return Expression("{0}")

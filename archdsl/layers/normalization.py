@@ -1,0 +1,203 @@
+"""Normalisation: by the statistics of a batch, of a sample, of a group of channels, of one position."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+
+from archdsl.layers.base import (
+    GLOBAL,
+    POINTWISE,
+    TO_MAP,
+    Count,
+    Flag,
+    Layer,
+    Number,
+    NumberFromZero,
+    Problem,
+    Reach,
+    Shapes,
+    Share,
+    changed,
+    channels_problems,
+    option,
+    positional,
+)
+from archdsl.layers.call import Call
+from archdsl.layers.convolution import groups_problems
+from archdsl.layers.tensor import Kind, Tensor, product
+
+
+class _Normalization(Layer):
+    """Normalises, then scales and shifts each channel by learned numbers."""
+
+    family: ClassVar[str] = "normalization"
+    rewritable: ClassVar[bool] = True
+
+    eps: NumberFromZero = option(None, "number added to the variance", 1e-5)
+    affine: Flag = option(None, "whether each channel is scaled and shifted by learned numbers", True)
+
+    def check(self, *inputs: Tensor) -> Iterator[Problem]:
+        yield from channels_problems(self, inputs[0])
+
+    def weights(self, *inputs: Tensor) -> Shapes:
+        channels = inputs[0].channels
+        assert isinstance(channels, int)
+        return {"weight": (channels,), "bias": (channels,)} if self.affine else {}
+
+
+class _TrackingNormalization(_Normalization):
+    """Normalises by statistics that it may also average over training."""
+
+    momentum: Share = option(None, "weight of the newest statistics in the running ones", 0.1)
+
+    @property
+    def tracks(self) -> bool:
+        """Whether running statistics are kept."""
+        return bool(getattr(self, "track", False))
+
+    def buffers(self, *inputs: Tensor) -> Shapes:
+        channels = inputs[0].channels
+        assert isinstance(channels, int)
+        running = {"running_mean": (channels,), "running_var": (channels,), "num_batches_tracked": ()}
+        return running if self.tracks else {}
+
+    def lower(self, *inputs: Tensor) -> Call:
+        options = changed(self)
+        if "track" in options:
+            options["track_running_stats"] = options.pop("track")
+        name = self.torch_name.split(",")[0].removeprefix("torch.").removesuffix("1d")
+        return Call(f"{name}{inputs[0].rank or 1}d", inputs[0].channels, **options)
+
+
+class BatchNorm(_TrackingNormalization):
+    """Normalises each channel over the batch and space; in evaluation by the running statistics."""
+
+    word: ClassVar[str] = "bn"
+    aliases: ClassVar[tuple[str, ...]] = ("batchnorm",)
+    accepts: ClassVar[tuple[Kind, ...]] = ("map", "vector")
+    # Torch would take the L of tokens L x D as channels.
+    conversions: ClassVar[Mapping[Kind, str]] = {"tokens": "to_map", "ids": "embedding D -> to_map"}
+    torch_name: ClassVar[str] = "torch.nn.BatchNorm1d, BatchNorm2d, BatchNorm3d"
+
+    track: Flag = option(None, "whether running statistics are kept", True)
+
+
+class InstanceNorm(_TrackingNormalization):
+    """Normalises each channel of each sample over space."""
+
+    word: ClassVar[str] = "instancenorm"
+    aliases: ClassVar[tuple[str, ...]] = ("inorm",)
+    accepts: ClassVar[tuple[Kind, ...]] = ("map",)
+    conversions: ClassVar[Mapping[Kind, str]] = TO_MAP
+    torch_name: ClassVar[str] = "torch.nn.InstanceNorm1d, InstanceNorm2d, InstanceNorm3d"
+
+    affine: Flag = option(None, "whether each channel is scaled and shifted by learned numbers", False)
+    track: Flag = option(None, "whether running statistics are kept", False)
+
+    def check(self, *inputs: Tensor) -> Iterator[Problem]:
+        """Torch refuses to train on one value for each channel, whose variance is zero."""
+        if self.affine or self.track:
+            yield from super().check(*inputs)
+        if product(inputs[0].space) == 1:
+            yield Problem(
+                "single-position",
+                f"{self.word} needs more than one position for its statistics, got {inputs[0]}",
+                input=0,
+                help="put it before the pooling, or use `layernorm`",
+            )
+
+    def reach(self, *inputs: Tensor) -> Reach:
+        return POINTWISE if self.track else GLOBAL
+
+
+class GroupNorm(_Normalization):
+    """Normalises each group of channels of each sample over space."""
+
+    word: ClassVar[str] = "groupnorm"
+    aliases: ClassVar[tuple[str, ...]] = ("gn",)
+    accepts: ClassVar[tuple[Kind, ...]] = ("map", "vector")
+    conversions: ClassVar[Mapping[Kind, str]] = {"tokens": "to_map", "ids": "embedding D -> to_map"}
+    torch_name: ClassVar[str] = "torch.nn.GroupNorm"
+
+    groups: Count = positional("groups of channels with statistics of their own", letter="g")
+
+    def check(self, *inputs: Tensor) -> Iterator[Problem]:
+        yield from super().check(*inputs)
+        yield from groups_problems(self, inputs[0].channels, 0, self.groups)
+
+    def reach(self, *inputs: Tensor) -> Reach:
+        return POINTWISE if product(inputs[0].space) == 1 else GLOBAL
+
+    def lower(self, *inputs: Tensor) -> Call:
+        options = changed(self, "eps", "affine")
+        return Call("nn.GroupNorm", self.groups, inputs[0].channels, **options)
+
+
+class LayerNorm(_Normalization):
+    """Normalises over the channels at each position."""
+
+    word: ClassVar[str] = "layernorm"
+    aliases: ClassVar[tuple[str, ...]] = ("ln",)
+    torch_name: ClassVar[str] = "torch.nn.LayerNorm; over a map, with the channels moved to the end for it"
+
+    bias: Flag = option(None, "whether a learned number is added to each channel", True)
+
+    def weights(self, *inputs: Tensor) -> Shapes:
+        weights = super().weights(*inputs)
+        return weights if self.bias else {name: shape for name, shape in weights.items() if name != "bias"}
+
+    def lower(self, *inputs: Tensor) -> Call:
+        x = inputs[0]
+        options = changed(self)
+        if "affine" in options:
+            options["elementwise_affine"] = options.pop("affine")
+        name = "ChannelLayerNorm" if x.kind == "map" else "nn.LayerNorm"
+        return Call(name, x.channels, **options)
+
+
+class RMSNorm(Layer):
+    """Divides by the root mean square of the channels at each position."""
+
+    word: ClassVar[str] = "rmsnorm"
+    family: ClassVar[str] = "normalization"
+    rewritable: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.RMSNorm; over a map, with the channels moved to the end for it"
+
+    eps: NumberFromZero | None = option(None, "number added to the mean square; the type's epsilon by default", None)
+    affine: Flag = option(None, "whether each channel is scaled by a learned number", True)
+
+    def check(self, *inputs: Tensor) -> Iterator[Problem]:
+        yield from channels_problems(self, inputs[0])
+
+    def weights(self, *inputs: Tensor) -> Shapes:
+        channels = inputs[0].channels
+        assert isinstance(channels, int)
+        return {"weight": (channels,)} if self.affine else {}
+
+    def lower(self, *inputs: Tensor) -> Call:
+        x = inputs[0]
+        options = changed(self)
+        if "affine" in options:
+            options["elementwise_affine"] = options.pop("affine")
+        name = "ChannelRMSNorm" if x.kind == "map" else "nn.RMSNorm"
+        return Call(name, x.channels, **options)
+
+
+class LocalResponseNorm(Layer):
+    """Divides each value by the energy of the neighbouring channels at its position."""
+
+    word: ClassVar[str] = "lrn"
+    family: ClassVar[str] = "normalization"
+    accepts: ClassVar[tuple[Kind, ...]] = ("map",)
+    conversions: ClassVar[Mapping[Kind, str]] = TO_MAP
+    rewritable: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.LocalResponseNorm"
+
+    size: Count = positional("how many neighbouring channels count")
+    alpha: Number = option(None, "weight of their energy", 1e-4)
+    beta: Number = option(None, "exponent of the divisor", 0.75)
+    k: Number = option(None, "number added to the weighted energy", 1.0)
+
+    def lower(self, *inputs: Tensor) -> Call:
+        return Call("nn.LocalResponseNorm", self.size, **changed(self, "alpha", "beta", "k"))

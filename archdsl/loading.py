@@ -1,0 +1,173 @@
+"""Finding a network by what a user calls it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archdsl import limits, project
+from archdsl.diagnostics.model import nearest
+from archdsl.errors import ArchError, NotFoundError, SpecError
+from archdsl.layers.catalog import STANDARD
+from archdsl.layers.tensor import Tensor
+from archdsl.network import Network
+from archdsl.source import Source
+
+if TYPE_CHECKING:
+    from archdsl.layers.catalog import Catalog
+
+Shape = str | int | tuple[int, ...] | list[int]
+
+
+def load(
+    spec: str | Path,
+    net: str | None = None,
+    *,
+    input: Shape | Mapping[str, Shape] | None = None,
+    catalog: Catalog = STANDARD,
+    **parameters: object,
+) -> Network:
+    """A network by its name or its file.
+
+    `spec` is a network that ships (`"resnet50"`), a file with one network (`"my.arch"`), or `"my.arch::unet"`, the same
+    as `load("my.arch", "unet")`. `input` replaces the input's shape (`"3x320x320"`), or those of several by name.
+    Further keywords are parameters of the network.
+
+    Raises:
+        NotFoundError: where there is no such file or network.
+        SpecError: where the file has errors that leave no network to choose.
+    """
+    module, name = locate(str(spec), net)
+    return Network(module, name, catalog, parameters, shapes(input))
+
+
+def parse(
+    text: str,
+    net: str | None = None,
+    *,
+    name: str = "<text>",
+    input: Shape | Mapping[str, Shape] | None = None,
+    catalog: Catalog = STANDARD,
+    **parameters: object,
+) -> Network:
+    """A network from the text of a spec; `net` chooses one where there are several (without it, the last is meant).
+
+    Raises:
+        NotFoundError: where the text has no network of that name.
+        SpecError: where the text has errors that leave no network.
+    """
+    module = project.open_source(Source(name, text))
+    return Network(module, chosen(module, net, last=True), catalog, parameters, shapes(input))
+
+
+def networks(path: str | Path, catalog: Catalog = STANDARD) -> tuple[Network, ...]:
+    """Every network of a file that can be built without arguments, in the order of the file.
+
+    Raises:
+        NotFoundError: where there is no such file.
+    """
+    module = _open(Path(path))
+    return tuple(Network(module, name, catalog) for name in buildable(module))
+
+
+def shipped_networks() -> tuple[str, ...]:
+    """The names of the networks that ship."""
+    return tuple(sorted(project.shipped()))
+
+
+# ---------------------------------------------------------------- names
+
+
+def locate(spec: str, net: str | None = None) -> tuple[project.Module, str]:
+    """The file and the name that a user means."""
+    path, separator, inner = spec.rpartition("::")
+    if separator:
+        return _chosen_in(_open(Path(path)), net or inner)
+    if spec.endswith(".arch") or "/" in spec or "\\" in spec:
+        return _chosen_in(_open(Path(spec)), net)
+    shipped = project.shipped()
+    if spec in shipped:
+        return project.open_shipped(shipped[spec]), net or spec
+    near = nearest(spec, shipped)
+    known = f"did you mean {near}?" if near else "`archdsl list` shows those that ship"
+    raise NotFoundError(f"there is no network called {spec}; {known}")
+
+
+def _open(path: Path) -> project.Module:
+    try:
+        return project.open_file(path)
+    except project.ReadError as problem:
+        raise NotFoundError(str(problem)) from None
+
+
+def _chosen_in(module: project.Module, net: str | None) -> tuple[project.Module, str]:
+    return module, chosen(module, net)
+
+
+def buildable(module: project.Module) -> tuple[str, ...]:
+    """The networks whose parameters all have a default, and variants; if there are none, all."""
+    from archdsl.syntax import tree
+
+    def complete(name: str) -> bool:
+        definition = module.definitions[name][0]
+        return not isinstance(definition, tree.Net) or all(p.default is not None for p in definition.parameters)
+
+    names = tuple(name for name in module.networks if name in module.definitions)
+    return tuple(name for name in names if complete(name)) or names
+
+
+def chosen(module: project.Module, net: str | None, last: bool = False) -> str:
+    """The network of a file that is meant: the one named, or the only one.
+
+    Raises:
+        NotFoundError: where it is not there, or there are several and none is named.
+        SpecError: where the file has errors and no network.
+    """
+    names = [name for name in module.networks if name in module.definitions]
+    if net is not None:
+        if net in names:
+            return net
+        near = nearest(net, names)
+        known = f"did you mean {near}?" if near else f"it has {', '.join(names) or 'none'}"
+        if any(d.is_error for d in module.diagnostics):
+            raise SpecError(module.diagnostics)
+        raise NotFoundError(f"{module.source.name} has no network called {net}; {known}")
+    if not names:
+        if any(d.is_error for d in module.diagnostics):
+            raise SpecError(module.diagnostics)
+        raise NotFoundError(f"{module.source.name} has no network; write `net name {{ ... }}`")
+    ready = buildable(module)
+    if len(ready) == 1 or last:
+        return ready[-1]
+    raise NotFoundError(
+        f"{module.source.name} has several networks; choose one: "
+        + ", ".join(f"{module.source.name}::{name}" for name in ready)
+    )
+
+
+# ---------------------------------------------------------------- shapes from outside
+
+_SHAPE = re.compile(r"[1-9][0-9]{0,14}(x[1-9][0-9]{0,14}){0,3}")
+
+
+def shapes(given: Shape | Mapping[str, Shape] | None) -> dict[str, Tensor]:
+    """Shapes of inputs as a user gives them, by the input's name; "" is the only input."""
+    if given is None:
+        return {}
+    if isinstance(given, Mapping):
+        return {name: _shape(shape) for name, shape in given.items()}
+    return {"": _shape(given)}
+
+
+def _shape(given: Shape) -> Tensor:
+    if isinstance(given, str):
+        if not _SHAPE.fullmatch(given):
+            raise ArchError(f"{given!r} is not a shape; write it like 3x224x224")
+        dims = tuple(map(int, given.split("x")))
+    else:
+        dims = (given,) if isinstance(given, int) else tuple(given)
+    if not dims or not all(isinstance(d, int) and 1 <= d <= limits.SIZE for d in dims):
+        raise ArchError(f"{given!r} is not a shape; its sizes are whole numbers from 1 up")
+    return Tensor("map" if len(dims) > 1 else "vector", dims)

@@ -1,0 +1,160 @@
+"""Network: one object with every phase, each computed once and on demand.
+
+The library, the command line, notebooks and editors all use this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from archdsl.analyses.contracts import contracts
+from archdsl.analyses.counts import Counts, Sums, counts, total
+from archdsl.analyses.fields import Field, fields
+from archdsl.diagnostics.model import Diagnostic, in_order
+from archdsl.elaborate.elaborator import Elaboration, elaborate
+from archdsl.errors import SpecError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import nn
+
+    from archdsl.graph import Graph
+    from archdsl.layers.catalog import Catalog
+    from archdsl.layers.tensor import Tensor
+    from archdsl.lowering.program import Program
+    from archdsl.project import Module
+    from archdsl.reports.schema import Report
+
+
+class Network:
+    """A network of a spec, with what is known of it.
+
+    Making one never fails for what the spec says: `diagnostics` has the findings. What needs a network without errors
+    (`report`, `draw`, `source`, `compile`) raises `SpecError` with them.
+    """
+
+    def __init__(
+        self,
+        module: Module,
+        name: str,
+        catalog: Catalog,
+        arguments: Mapping[str, object] | None = None,
+        inputs: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        self.module = module
+        self.name = name
+        self.catalog = catalog
+        self.arguments = dict(arguments or {})
+        self.inputs = dict(inputs or {})
+
+    # ------------------------------------------------------------ phases
+
+    @cached_property
+    def elaboration(self) -> Elaboration:
+        return elaborate(self.module, self.name, self.catalog, self.arguments, self.inputs)
+
+    @property
+    def graph(self) -> Graph:
+        """The network written out; of one with errors, as far as it goes."""
+        return self.elaboration.graph
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        """The receptive field of each node."""
+        return fields(self.graph)
+
+    @cached_property
+    def counts(self) -> tuple[Counts, ...]:
+        """Parameters, buffers and multiply-accumulates of each node."""
+        return counts(self.graph)
+
+    @cached_property
+    def totals(self) -> Sums:
+        return total(self.counts)
+
+    @cached_property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """Every finding, in the order of the text."""
+        found = [*self.module.diagnostics, *self.elaboration.diagnostics]
+        if not any(finding.is_error for finding in found) and self.elaboration.expectations:
+            found += contracts(self.elaboration, self.totals, self.fields)
+        return in_order(found)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the network has no errors; warnings are allowed."""
+        return not any(finding.is_error for finding in self.diagnostics)
+
+    def checked(self) -> Network:
+        """This network.
+
+        Raises:
+            SpecError: where it has errors.
+        """
+        if not self.ok:
+            raise SpecError(self.diagnostics)
+        return self
+
+    # ------------------------------------------------------------ what comes of it
+
+    def report(self, batch: int = 1) -> Report:
+        """Shapes, fields, parameters and multiply-accumulates of every layer, as data.
+
+        Raises:
+            SpecError: where the network has errors.
+        """
+        from archdsl.reports.build import build_report
+
+        return build_report(self.checked(), batch)
+
+    def draw(self, path: str | Path, depth: int | None = None, color_by: str = "kind") -> Path:
+        """Draws the network into a file: .svg, .png, .pdf or .dot.
+
+        Raises:
+            SpecError: where the network has errors.
+            ValueError: for another ending.
+        """
+        from archdsl.diagrams.draw import draw
+
+        return draw(self.checked(), path, depth=depth, color_by=color_by)
+
+    @cached_property
+    def program(self) -> Program:
+        """The Python source with what it defines."""
+        from archdsl.lowering.program import lower
+
+        return lower(self.checked())
+
+    def source(self) -> str:
+        """The Python source of the module: ordinary torch code that needs nothing else.
+
+        Raises:
+            SpecError: where the network has errors.
+        """
+        return self.program.text
+
+    def compile(self) -> nn.Module:
+        """A new torch module, with fresh weights: what `source()` shows, executed.
+
+        Raises:
+            SpecError: where the network has errors.
+        """
+        from archdsl.torch.execute import build
+
+        return build(self.program)
+
+    def _repr_html_(self) -> str:
+        from archdsl.reports.notebook import notebook
+
+        return notebook(self)
+
+    def __repr__(self) -> str:
+        state = "" if self.ok else f", {sum(d.is_error for d in self.diagnostics)} errors"
+        arguments = "".join(f", {name}={value!r}" for name, value in self.arguments.items())
+        return f"<Network {self.name}{arguments}{state}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k in ("module", "name", "catalog", "arguments", "inputs")}

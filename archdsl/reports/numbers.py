@@ -1,0 +1,96 @@
+"""How numbers, shapes and names are written, in every format alike.
+
+A number that is not known is `?`; zero is `-`, so that the rows that matter stand out.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+from archdsl.reports.schema import Extents, FieldReport, Port, Totals
+
+UNKNOWN = "?"
+NONE = "-"
+_INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def clean(text: str) -> str:
+    """The text on one line, with what steers a terminal or reorders a line spelled out: `\\x1b`."""
+    return "".join(
+        repr(char)[1:-1] if unicodedata.category(char) in _INVISIBLE else char
+        for char in text.replace("\n", " ").replace("\t", " ")
+    )
+
+
+def first_line(doc: str) -> str:
+    """The first line of a documentation text, which says in short what the network is."""
+    return clean(next(iter(doc.strip().splitlines()), "").strip())
+
+
+def thousands(number: int | None) -> str:
+    """Every digit: 11,689,512."""
+    return UNKNOWN if number is None else f"{number:,}" if number else NONE
+
+
+def engineering(number: int | None) -> str:
+    """Three digits and a unit: 4.09 G, 118 M, 9.41 K, 512."""
+    return _scaled(number, 1000, ("", " K", " M", " G", " T", " P")) if number else thousands(number)
+
+
+def binary_bytes(number: int) -> str:
+    """A size in memory or on disk: 97.5 MiB."""
+    return _scaled(number, 1024, (" B", " KiB", " MiB", " GiB", " TiB"))
+
+
+def sizes(totals: Totals) -> list[str]:
+    """The size in single and in half precision: 97.5 MiB float32."""
+    usual = [dtype for dtype in ("float32", "float16") if dtype in totals.bytes]
+    return [f"{binary_bytes(totals.bytes[dtype])} {clean(dtype)}" for dtype in usual or totals.bytes]
+
+
+def _scaled(number: float, base: int, units: tuple[str, ...]) -> str:
+    step = 0
+    while round(number) >= base and step < len(units) - 1:
+        number, step = number / base, step + 1
+    if not step:
+        return f"{number}{units[0]}"
+    return f"{number:.{2 if number < 9.995 else 1 if number < 99.95 else 0}f}{units[step]}"
+
+
+def percent(share: float | None) -> str:
+    """A part of the whole: 12%, 0.4%, <0.1%; empty where the whole is not known."""
+    if not share:
+        return ""
+    if share < 0.001:
+        return "<0.1%"
+    return f"{share:.1%}" if share < 0.0995 else f"{share:.0%}"
+
+
+def shape(extents: Extents) -> str:
+    """Sizes as the language writes them: 64x56x56."""
+    return clean("x".join(map(str, extents))) or "scalar"
+
+
+def shapes(output: Extents, outputs: Sequence[Extents] = ()) -> str:
+    """The first result, and how many more there are: 64x56x56 +1."""
+    return shape(output) + (f" +{len(outputs) - 1}" if len(outputs) > 1 else "")
+
+
+def axes(numbers: Sequence[int | float]) -> str:
+    """One number where all axes agree, else one for each: 43, 1x7."""
+    written = [f"{number:.6g}" if isinstance(number, float) else str(number) for number in numbers]
+    return written[0] if len(set(written)) == 1 else "x".join(written)
+
+
+def field(region: FieldReport | None, everywhere: str | None = None) -> str:
+    """A receptive field and its stride, `43 /4`; `*` says that the whole input has its say as well."""
+    if region is None:
+        return "all" if everywhere else ""
+    stride = f" /{axes(region.stride)}" if any(step != 1 for step in region.stride) else ""
+    return axes(region.size) + stride + ("*" if everywhere else "")
+
+
+def port(end: Port) -> str:
+    """An input or an output of the network: image 3x224x224."""
+    return f"{clean(end.name)} {shape(end.shape)}" + (" (when training)" if end.training_only else "")

@@ -1,0 +1,211 @@
+"""Text to syntax tree, with every mistake in the text put down and none stopping the reading."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from archdsl import limits
+from archdsl.diagnostics.model import Diagnostic, error, in_order
+from archdsl.source import Source, Span
+from archdsl.syntax import tree
+from archdsl.syntax.expected import describe
+from archdsl.syntax.tables import load_tables
+from archdsl.syntax.tokens import Scanner, Token, Tokens, scanner, tokenize
+from archdsl.syntax.tree_builder import TreeBuilder, too_deep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, KeysView
+
+_OPENERS, _CLOSERS = ("LPAR", "LSQB", "LBRACE"), ("RPAR", "RSQB", "RBRACE")
+
+
+@dataclass(frozen=True, eq=False)
+class Parsed:
+    """A source, its tree, its comments, and what was wrong with it."""
+
+    source: Source
+    file: tree.File
+    comments: tuple[Token, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def parse(source: Source) -> Parsed:
+    """Reads a spec. Never raises for what the text says: a part that cannot be read becomes a Mistake in the tree."""
+    if len(source.text) > limits.FILE_CHARACTERS:
+        message = f"the text has {len(source.text):,} characters, more than {limits.FILE_CHARACTERS:,}"
+        problem = error("too-large", message, Span(source, 0, 0), help="split it into files and `use` them")
+        return Parsed(source, tree.File(0, 0, ()), (), (problem,))
+    read = read_tokens(source)
+    reading = _Reading(source, read)
+    file = reading.run()
+    problems = reading.builder.problems
+    if (read.depth + 1) * (reading.builder.longest + 4) > limits.TREE_DEPTH:
+        file = too_deep(file, source, problems)
+    return Parsed(source, file, tuple(read.comments), in_order([*read.problems, *reading.problems, *problems]))
+
+
+def read_tokens(source: Source) -> Tokens:
+    """The tokens and the comments of a source."""
+    return tokenize(source, _automaton().scanner)
+
+
+class _Reading:
+    """One run of the LALR automaton over the tokens, with recovery."""
+
+    def __init__(self, source: Source, read: Tokens) -> None:
+        self.source = source
+        self.read = read
+        self.builder = TreeBuilder(source)
+        self.problems: list[Diagnostic] = []
+        self.found = sorted(problem.span.start for problem in read.problems)
+        self.rows = _automaton().rows
+        self.states = [0]
+        self.values: list[Any] = []
+
+    def run(self) -> tree.File:
+        tokens = self.read.tokens
+        end = len(self.source.text)
+        tokens.append(Token("$END", "", end, end))
+        at = self.feed(tokens, 0)
+        while at < len(tokens):
+            at = self.feed(tokens, self.recover(tokens, at))
+        file: tree.File = self.values[0]
+        return file
+
+    def feed(self, tokens: list[Token], at: int) -> int:
+        """Feeds the tokens from `at` on; the index of the first that does not fit, or else their number."""
+        rows, states, values, builder = self.rows, self.states, self.values, self.builder
+        row = rows[states[-1]]
+        count = len(tokens)
+        while at < count:
+            token = tokens[at]
+            kind = token[0]
+            while True:
+                action = row.get(kind)
+                if type(action) is int:
+                    states.append(action)
+                    values.append(token)
+                    row = rows[action]
+                    at += 1
+                    break
+                if action is None:
+                    return at
+                if action.size:
+                    if action.make is None:  # one child stands for itself
+                        states.pop()
+                        state = rows[states[-1]][action.origin]
+                        states.append(state)
+                        row = rows[state]
+                        continue
+                    children = values[-action.size :]
+                    del states[-action.size :], values[-action.size :]
+                else:
+                    children = []
+                if action.spliced:
+                    children = _splice(children, action.spliced)
+                values.append(action.make(builder, children))
+                state = rows[states[-1]][action.origin]
+                states.append(state)
+                row = rows[state]
+        return at
+
+    def recover(self, tokens: list[Token], at: int) -> int:
+        """Puts down what is wrong at a token, replaces the statement by a mistake, and says where to read on.
+
+        The automaton goes back to the last place where a statement or a definition could stand; the rest of the
+        statement is skipped, its brackets with it.
+        """
+        rows, states, values = self.rows, self.states, self.values
+        token = tokens[at]
+        self.report(tokens, at, rows[states[-1]].keys())
+        depth = 0
+        start = token.start
+        place = "USE" if token.type == "$END" else "MISTAKE"  # at the end of the text, only a definition will do
+        while "MISTAKE" not in rows[states[-1]] or place not in rows[states[-1]]:
+            states.pop()
+            value = values.pop()
+            if type(value) is Token:
+                depth += (value.type in _OPENERS) - (value.type in _CLOSERS)
+            start = getattr(value, "start", start)
+        while (kind := tokens[at].type) != "$END" and (depth > 0 or kind not in ("NEWLINE", "RBRACE")):
+            depth += (kind in _OPENERS) - (kind in _CLOSERS)
+            at += 1
+        stop = tokens[at].start
+        self.feed([Token("MISTAKE", "", min(start, stop), stop)], 0)
+        if tokens[at].type == "RBRACE" and "RBRACE" not in rows[states[-1]]:
+            at += 1  # it closes nothing here
+        return at
+
+    def report(self, tokens: list[Token], at: int, expected: KeysView[str]) -> None:
+        token = tokens[at]
+        if token.start >= self.read.reliable or len(self.problems) >= limits.PROBLEMS:
+            return
+        first = at
+        while first > 0 and tokens[first - 1].type not in ("NEWLINE", "LBRACE"):
+            first -= 1
+        line_end = self.source.text.find("\n", token.end)
+        line_end = len(self.source.text) if line_end < 0 else line_end
+        reported = bisect_left(self.found, tokens[first].start)
+        if reported < len(self.found) and self.found[reported] <= line_end:
+            return  # a character that could not be read has been reported here
+        previous = tokens[at - 1] if at > 0 else None
+        message, help = describe(token, previous, tokens[first:at], set(expected))
+        if token.type in ("NEWLINE", "$END") and previous is not None:
+            span = Span(self.source, previous.end, previous.end)
+        else:
+            span = Span(self.source, token.start, token.end)
+        self.problems.append(error("syntax", message, span, help=help))
+
+
+def _splice(children: list[Any], at: tuple[int, ...]) -> list[Any]:
+    """The children with those at the given places taken apart; a list at the first place is grown, not copied."""
+    whole: list[Any] = children[0] if at[0] == 0 else [children[0]]
+    for i in range(1, len(children)):
+        if i in at:
+            whole += children[i]
+        else:
+            whole.append(children[i])
+    return whole
+
+
+# ---------------------------------------------------------------- the automaton
+
+
+class _Reduction(NamedTuple):
+    """A rule: how many values it takes, and the method of the builder that makes them one (None: a single one stays)."""
+
+    size: int
+    origin: str
+    make: Callable[[TreeBuilder, list[Any]], Any] | None
+    spliced: tuple[int, ...]
+
+
+class _Automaton(NamedTuple):
+    rows: list[dict[str, int | _Reduction]]
+    scanner: Scanner
+
+
+@cache
+def _automaton() -> _Automaton:
+    tables = load_tables()
+    reductions = []
+    for origin, size, transparent, spliced in tables.reductions:
+        if transparent and size == 1:
+            make = None
+        elif origin.startswith("_"):
+            make = _together
+        else:
+            make = getattr(TreeBuilder, origin)
+        reductions.append(_Reduction(size, origin, make, spliced))
+    rows: list[dict[str, int | _Reduction]] = [
+        {symbol: to if to >= 0 else reductions[~to] for symbol, to in row.items()} for row in tables.states
+    ]
+    rows[tables.end]["$END"] = tables.end
+    return _Automaton(rows, scanner(tables.terminals))
+
+
+def _together(builder: TreeBuilder, children: list[Any]) -> list[Any]:
+    return children

@@ -1,0 +1,233 @@
+"""Text to tokens: one pass of a regular expression made from the terminals of the grammar, then the newline rule."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from archdsl import limits
+from archdsl.diagnostics.model import Diagnostic, error
+from archdsl.source import Source, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Token(NamedTuple):
+    """A terminal of the grammar as it stands in the text."""
+
+    type: str
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What the parser is fed, the comments that it never sees, and what was wrong with the characters and brackets.
+
+    `reliable` is the offset up to which brackets match: what the parser finds wrong after it is a consequence.
+    `depth` is how deep they nest.
+    """
+
+    tokens: list[Token]
+    comments: list[Token]
+    problems: list[Diagnostic]
+    reliable: int
+    depth: int
+
+
+# The order in which the terminals are tried, where the text could be more than one of them.
+_PATTERNS = ("NEWLINE", "BLANK", "DOC", "COMMENT", "STRING", "SIZE", "NUMBER", "TIMES", "X", "NAME", "CAPITAL")
+_CLOSES = {"RPAR": "LPAR", "RSQB": "LSQB", "RBRACE": "LBRACE"}
+_OPENS = {opener: closer for closer, opener in _CLOSES.items()}
+_JOINS_NEXT_LINE = {"ARROW", "BAR", "LBRACE", "NEWLINE"}
+_JOINS_LINE_ABOVE = {"ARROW", "BAR", "RBRACE", "ELSE"}
+_UNDOCUMENTED = {"RBRACE", "ELSE", "ARROW", "BAR", "RPAR", "RSQB"}
+
+
+@dataclass(frozen=True, slots=True)
+class Scanner:
+    """The terminals of the grammar, compiled."""
+
+    pattern: re.Pattern[str]
+    words: dict[str, str]
+    signs: dict[str, str]
+
+
+def scanner(terminals: Mapping[str, tuple[str, str]]) -> Scanner:
+    """Compiles the terminals of the grammar: keywords and signs are looked up, the rest is one regular expression."""
+    fixed = {text: name for name, (kind, text) in terminals.items() if kind == "str"}
+    words = {text: name for text, name in fixed.items() if text.isalpha()}
+    signs = {text: name for text, name in fixed.items() if not text.isalpha()}
+    longest_first = sorted(signs, key=len, reverse=True)
+    alternatives = [f"(?P<{name}>{terminals[name][1]})" for name in _PATTERNS]
+    alternatives.append("(?P<SIGN>" + "|".join(map(re.escape, longest_first)) + ")")
+    alternatives.append(r"(?P<STRAY>[0-9]\w*|[^\t-~]+|[;'\\&^$@?~`]+|.)")
+    return Scanner(re.compile("|".join(alternatives)), words, signs)
+
+
+def tokenize(source: Source, scanner: Scanner) -> Tokens:
+    """The tokens of a source, newlines kept only where they separate statements."""
+    return _Tokenizer(source, scanner).run()
+
+
+@dataclass(slots=True)
+class _Problem:
+    """What becomes a diagnostic once its end is known."""
+
+    code: str
+    message: str
+    start: int
+    end: int
+    help: str | None
+
+
+class _Tokenizer:
+    def __init__(self, source: Source, scanner: Scanner) -> None:
+        self.source = source
+        self.scanner = scanner
+        self.tokens: list[Token] = []
+        self.comments: list[Token] = []
+        self.found: list[_Problem] = []
+        self.open: list[Token] = []
+        self.reliable = len(source.text)
+        self.depth = 0
+
+    def run(self) -> Tokens:
+        words, signs = self.scanner.words, self.scanner.signs
+        tokens, comments = self.tokens, self.comments
+        docs: list[Token] = []
+        joins_above, joins_next = _JOINS_LINE_ABOVE, _JOINS_NEXT_LINE
+        newline = False
+        enclosed = False  # inside ( ) or [ ], where newlines do not count
+        last = "NEWLINE"
+        append = tokens.append
+        for match in self.scanner.pattern.finditer(self.source.text, self.source.text.startswith("\ufeff")):
+            kind = match.lastgroup
+            if kind == "BLANK":
+                continue
+            if kind == "NEWLINE":
+                newline = not enclosed
+                continue
+            assert kind is not None
+            start, end = match.span()
+            text = match[0]
+            if kind == "COMMENT" or kind == "DOC":
+                first_in_line = newline or last == "NEWLINE"
+                if kind == "DOC" and first_in_line and not enclosed:
+                    docs.append(Token(kind, text, start, end))
+                else:
+                    comments.append(Token(kind, text, start, end))
+                continue
+            if kind == "NAME":
+                kind = words.get(text, kind)
+            elif kind == "SIGN":
+                kind = signs[text]
+            elif kind == "STRAY":
+                self.stray(text, start)
+                continue
+            if newline:
+                newline = False
+                if kind in ("NET", "BLOCK") and self.open:
+                    self.close_all(start)
+                    last = tokens[-1].type
+                if last not in joins_next and kind not in joins_above:
+                    append(Token("NEWLINE", "\n", start, start))
+            if docs:
+                (comments if kind in _UNDOCUMENTED else tokens).extend(docs)
+                docs = []
+            if kind in _OPENS:
+                self.open.append(Token(kind, text, start, end))
+                enclosed = kind != "LBRACE"
+                if len(self.open) > self.depth:
+                    self.depth = len(self.open)
+                if self.depth > limits.NESTING:
+                    self.too_deep()
+                    return self.result()
+            elif kind in _CLOSES:
+                if not self.close(kind, text, start, end):
+                    continue
+                enclosed = bool(self.open) and self.open[-1].type != "LBRACE"
+            append(Token(kind, text, start, end))
+            last = kind
+        comments.extend(docs)
+        self.close_all(len(self.source.text))
+        comments.sort(key=lambda comment: comment.start)
+        return self.result()
+
+    def result(self) -> Tokens:
+        problems = [
+            error(found.code, found.message, Span(self.source, found.start, found.end), help=found.help)
+            for found in self.found
+        ]
+        return Tokens(self.tokens, self.comments, problems, self.reliable, self.depth)
+
+    # ------------------------------------------------------------ brackets
+
+    def close(self, kind: str, text: str, start: int, end: int) -> bool:
+        """Takes a closing bracket; False where nothing is open for it."""
+        wanted = _CLOSES[kind]
+        if not any(opener.type == wanted for opener in self.open):
+            self.problem("unopened", f"nothing is open for this `{text}` to close", start, end)
+            return False
+        while self.open[-1].type != wanted:
+            self.unclosed(self.open.pop(), start)
+        self.open.pop()
+        return True
+
+    def close_all(self, position: int) -> None:
+        while self.open:
+            self.unclosed(self.open.pop(), position)
+
+    def unclosed(self, opener: Token, position: int) -> None:
+        self.problem("unclosed", f"this `{opener.text}` is never closed", opener.start, opener.end)
+        self.tokens.append(Token(_OPENS[opener.type], "", position, position))
+
+    def too_deep(self) -> None:
+        opener = self.open[-1]
+        message = f"brackets nest more than {limits.NESTING} deep"
+        self.problem("too-deep", message, opener.start, opener.end, help="move the inner part into a block of its own")
+        self.tokens.clear()
+
+    # ------------------------------------------------------------ characters
+
+    def stray(self, text: str, start: int) -> None:
+        if text[0].isdigit():
+            message, help = f"`{shown(text)}` is neither a number nor a name", "names begin with a small letter or _"
+        elif text == "\r":
+            message, help = "a lone carriage return does not end a line", "save the text with LF or CRLF line ends"
+        elif text == '"':
+            message, help = "this string is not closed on its line", 'put a `"` where it ends'
+        else:
+            message, help = f"`{shown(text)}` means nothing here", _STRAY_HELP.get(text[0])
+        end = start + len(text)
+        self.problem("stray-character", message, start, end, help=help)
+
+    def problem(self, code: str, message: str, start: int, end: int, help: str | None = None) -> None:
+        if code != "stray-character":
+            self.reliable = min(self.reliable, start)
+        if self.found and self.found[-1].code == code != "unclosed" and self.found[-1].end == start:
+            self.found[-1].end = end  # a run of them is one problem
+        elif len(self.found) < limits.PROBLEMS:
+            self.found.append(_Problem(code, message, start, end, help))
+
+
+_STRAY_HELP = {
+    ";": "a new line ends a statement",
+    "'": 'strings are written in double quotes: "text"',
+    "\\": "a line goes on by itself inside ( ) and [ ], and next to -> or |",
+    "&": "write `and`",
+    "!": "write `not`",
+    "→": "write `->`",
+    "×": "write `x`",
+    "^": "there is no power; multiply",
+}
+
+
+def shown(text: str) -> str:
+    """Text that is safe to show: what cannot be printed is escaped, what is long is cut."""
+    text = text if len(text) <= 24 else text[:21] + "..."
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+

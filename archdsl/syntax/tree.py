@@ -1,0 +1,304 @@
+"""The syntax tree: one frozen dataclass for each construct of the language.
+
+`start` and `end` are offsets into the source and do not count when trees are compared, so that a tree equals what is
+read back from its printed text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    start: int = field(compare=False, repr=False)
+    end: int = field(compare=False, repr=False)
+
+
+# ---------------------------------------------------------------- expressions
+
+
+@dataclass(frozen=True, slots=True)
+class Name(Node):
+    """The name of a value, a parameter, a layer or a block; `in` is the name of a block's input."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Node):
+    """A number; 5M, 4.1G and 25K are written out."""
+
+    value: int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Size(Node):
+    """Extents joined by x: 3x224x224, 3xHxW."""
+
+    extents: tuple[int | str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class String(Node):
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Constant(Node):
+    """yes or no."""
+
+    value: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol(Node):
+    """A capital letter: any size."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class List(Node):
+    items: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute(Node):
+    """in.c, e1.shape."""
+
+    base: Expression
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Index(Node):
+    base: Expression
+    index: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Function(Node):
+    """max(a, b); also a layer with arguments as a value: leaky_relu(0.2)."""
+
+    name: Name
+    arguments: tuple[Argument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unary(Node):
+    operator: str
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Binary(Node):
+    operator: str
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Argument(Node):
+    """A value for a layer or a block, by position or by name."""
+
+    name: Name | None
+    value: Expression
+
+
+# ---------------------------------------------------------------- the flow
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Node):
+    """A layer, a block, a shared module or a value, by name, with its arguments."""
+
+    name: Name
+    arguments: tuple[Argument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chain(Node):
+    """Elements one after the other."""
+
+    elements: tuple[Element, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group(Node):
+    """( a | b ): branches over one input; with one branch, brackets and nothing more."""
+
+    branches: tuple[Chain, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition(Node):
+    test: Expression
+    then: Body
+    otherwise: Body | None
+
+
+@dataclass(frozen=True, slots=True)
+class Loop(Node):
+    """for names in rows, or for name in first..stop."""
+
+    names: tuple[Name, ...]
+    rows: Expression
+    stop: Expression | None
+    body: Body
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat(Node):
+    element: Element
+    count: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Label(Node):
+    """What follows `as`: text and computed parts, in turn."""
+
+    parts: tuple[str | Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Named(Node):
+    """X as name; with `numbered`, X as name[]."""
+
+    element: Element
+    label: Label
+    numbered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Checked(Node):
+    """X : shape."""
+
+    element: Element
+    shape: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Body(Node):
+    statements: tuple[Statement, ...]
+
+
+# ---------------------------------------------------------------- statements
+
+
+@dataclass(frozen=True, slots=True)
+class Input(Node):
+    """input name : kind shape of vocabulary."""
+
+    name: Name | None
+    kind: Name | None
+    shape: Expression
+    of: Name | None
+    vocabulary: Expression | None
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output(Node):
+    names: tuple[Name, ...]
+    when: Name | None
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Let(Node):
+    name: Name
+    value: Expression
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Default(Node):
+    layer: Name
+    arguments: tuple[Argument, ...]
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share(Node):
+    name: Name
+    element: Element
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expect(Node):
+    condition: Expression
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line(Node):
+    """A chain that stands as a statement: it goes on from the line above, or from the value it begins with."""
+
+    chain: Chain
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake(Node):
+    """What could not be read. Its value is unknown, which silences what depends on it."""
+
+
+# ---------------------------------------------------------------- definitions
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter(Node):
+    name: Name
+    default: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Use(Node):
+    names: tuple[Name, ...]
+    path: String
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Net(Node):
+    name: Name
+    parameters: tuple[Parameter, ...]
+    body: Body
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Variant(Node):
+    """net name = base(arguments)."""
+
+    name: Name
+    base: Name
+    arguments: tuple[Argument, ...]
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Block(Node):
+    """A reusable part. `takes` names its inputs; without it there is one, `in`."""
+
+    name: Name
+    parameters: tuple[Parameter, ...]
+    takes: tuple[Name, ...]
+    body: Body
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class File(Node):
+    definitions: tuple[Definition, ...]
+
+
+Expression: TypeAlias = (
+    Name | Number | Size | String | Constant | Symbol | List | Attribute | Index | Function | Unary | Binary | Mistake
+)
+Element: TypeAlias = Call | Group | Condition | Loop | Repeat | Named | Checked | Mistake
+Statement: TypeAlias = Input | Output | Let | Default | Share | Expect | Line | Mistake
+Definition: TypeAlias = Use | Let | Default | Net | Variant | Block | Mistake

@@ -1,0 +1,146 @@
+"""Syntax trees of every kind, as hypothesis makes them: whatever the parser can give, apart from Mistakes."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import strategies as st
+
+from archdsl.syntax import tree
+from archdsl.syntax.tables import load_tables
+from archdsl.syntax.tree_builder import PRECEDENCE
+
+KEYWORDS = {text for kind, text in load_tables().terminals.values() if kind == "str" and text.isalpha()}
+
+
+def node(kind, *fields):
+    return st.builds(kind, st.just(0), st.just(0), *fields)
+
+
+def tuples_of(item, least=0, most=3):
+    return st.lists(item, min_size=least, max_size=most).map(tuple)
+
+
+def is_name(text):
+    return text not in KEYWORDS and not re.fullmatch(r"x[0-9]+", text)
+
+
+words = st.one_of(
+    st.sampled_from(["a", "x", "e1", "k3", "conv", "relu", "classes", "of", "_", "s_2"]),
+    st.from_regex(r"[a-z_][A-Za-z0-9_]{0,5}", fullmatch=True).filter(is_name),
+)
+capitals = st.from_regex(r"[A-Z][0-9]{0,2}", fullmatch=True)
+whole = st.integers(0, 10**32 - 1) | st.integers(0, 64)
+
+names = node(tree.Name, words)
+values = node(tree.Name, words | st.just("in"))
+numbers = node(tree.Number, whole | st.floats(0, 1e31, allow_nan=False))
+symbols = node(tree.Symbol, capitals)
+sizes = node(tree.Size, tuples_of(st.integers(0, 999) | capitals, 2, 4))
+strings = node(tree.String, st.text(st.characters(exclude_characters='"\r\n'), max_size=8))
+constants = node(tree.Constant, st.booleans())
+atoms = values | numbers | sizes | strings | constants | symbols
+
+
+def arguments_of(value):
+    return tuples_of(node(tree.Argument, st.none() | names, value))
+
+
+def postfixes(base, inside):
+    return st.one_of(
+        base,
+        node(tree.Attribute, base, words),
+        node(tree.Index, base, inside),
+        node(tree.Index, node(tree.Attribute, base, words), inside),
+    )
+
+
+def larger_expressions(inner):
+    return st.one_of(
+        postfixes(atoms | node(tree.List, tuples_of(inner)) | node(tree.Function, names, arguments_of(inner)), inner),
+        node(tree.Unary, st.sampled_from(["-", "not"]), inner),
+        node(tree.Binary, st.sampled_from(sorted(PRECEDENCE)), inner, inner),
+    )
+
+
+expressions = st.recursive(atoms, larger_expressions, max_leaves=6)
+bare_values = postfixes(atoms | node(tree.Function, names, arguments_of(expressions)), expressions)
+bare_arguments = st.one_of(
+    node(tree.Argument, st.none(), bare_values), node(tree.Argument, names, expressions)
+)
+docs = st.just("") | st.lists(
+    st.text(st.characters(exclude_characters="\r\n"), max_size=9).map(str.strip), min_size=1, max_size=3
+).map("\n".join)
+
+
+@st.composite
+def labels(draw):
+    parts = [draw(words | st.sampled_from(["0", "17", "5M"]))]
+    for _ in range(draw(st.integers(0, 2))):
+        parts.append(draw(expressions))
+        if draw(st.booleans()):
+            parts.append(draw(words))
+    return tree.Label(0, 0, tuple(parts))
+
+
+def larger_elements(inner):
+    chains = node(tree.Chain, tuples_of(inner, 1))
+    bodies = bodies_of(inner)
+    after = node(tree.Chain, st.tuples(node(tree.Condition, expressions, bodies, st.none() | bodies)))
+    else_if = node(tree.Body, st.tuples(node(tree.Line, after, st.just(""))))
+    return st.one_of(
+        node(tree.Group, tuples_of(chains, 1)),
+        node(tree.Condition, expressions, bodies, st.none() | bodies | else_if),
+        node(tree.Loop, tuples_of(names, 1), expressions, st.none() | expressions, bodies),
+        node(tree.Repeat, inner, expressions),
+        node(tree.Named, inner, labels(), st.booleans()),
+        node(tree.Checked, inner, expressions),
+    )
+
+
+def bodies_of(element):
+    return node(tree.Body, tuples_of(statements_of(element)))
+
+
+lets = node(tree.Let, names, expressions, docs)
+defaults = node(tree.Default, names, tuples_of(bare_arguments, 1), docs)
+inputs = st.one_of(
+    node(tree.Input, st.none() | names, st.none(), expressions, st.none(), st.none(), docs),
+    st.tuples(names, expressions).flatmap(
+        lambda of: node(
+            tree.Input,
+            st.none() | names,
+            names,
+            numbers | sizes | symbols | names,
+            *([st.none()] * 2 if len(of[0].text) % 2 else [st.just(of[0]), st.just(of[1])]),
+            docs,
+        )
+    ),
+)
+
+
+def statements_of(element):
+    return st.one_of(
+        node(tree.Line, node(tree.Chain, tuples_of(element, 1)), docs),
+        inputs,
+        node(tree.Output, tuples_of(names, 1), st.none() | names, docs),
+        lets,
+        defaults,
+        node(tree.Share, names, element, docs),
+        node(tree.Expect, expressions, docs),
+    )
+
+
+calls = node(tree.Call, values, arguments_of(expressions))
+elements = st.recursive(calls, larger_elements, max_leaves=4)
+bodies = bodies_of(elements)
+parameters = tuples_of(node(tree.Parameter, names, st.none() | expressions))
+definitions = st.one_of(
+    node(tree.Net, names, parameters, bodies, docs),
+    node(tree.Block, names, parameters, tuples_of(names), bodies, docs),
+    node(tree.Variant, names, names, arguments_of(expressions), docs),
+    node(tree.Use, tuples_of(names, 1), strings, docs),
+    lets,
+    defaults,
+)
+files = node(tree.File, tuples_of(definitions))
