@@ -65,6 +65,10 @@ class Activation(NamedTuple):
     reused: bool = False
     transparent: bool = False
     doc: str = ""
+    parameters: tuple[tuple[str, object], ...] = ()
+    """The numbers among the block's parameters, defaults included: names for what differs between its instances."""
+    takes: tuple[str, ...] = ()
+    """The names that the block gives to what flows in, where it takes several values."""
 
     @property
     def call(self) -> str:
@@ -124,6 +128,8 @@ class Graph:
     """What each node gives, by its number."""
     names: Mapping[Value, str]
     """The name that `as` or `input` gave to a value, where it has one."""
+    local_names: Mapping[tuple[int, Value], str]
+    """The same for each activation: a block's result may have one name inside and another outside."""
 
     def tensor(self, value: Value) -> Tensor:
         return self.tensors[value.node][value.output]

@@ -31,6 +31,8 @@ class Module:
     definitions: Mapping[str, tuple[Definition, Module]]
     diagnostics: tuple[Diagnostic, ...]
     uses: tuple[Module, ...] = field(default=(), repr=False)
+    unresolved: frozenset[str] = frozenset()
+    """Names that a `use` asks for and does not get; that is reported, and what depends on them is not."""
 
     @property
     def source(self) -> Source:
@@ -94,6 +96,7 @@ class _Opening:
         definitions: dict[str, tuple[Definition, Module]] = {}
         problems: list[Diagnostic] = list(parsed.diagnostics)
         uses: list[Module] = []
+        unresolved: set[str] = set()
         module = Module(parsed, definitions, (), ())
         places: dict[str, Span] = {}
 
@@ -112,17 +115,21 @@ class _Opening:
             if isinstance(definition, tree.Use):
                 used = self.used(definition, source, trail, problems)
                 if used is None:
+                    unresolved.update(name.text for name in definition.names)
                     continue
                 uses.append(used)
                 for name in definition.names:
                     if name.text in used.definitions:
                         define(name, *used.definitions[name.text])
                     else:
-                        problems.append(_not_in(name, used, source))
+                        unresolved.add(name.text)
+                        if name.text not in used.unresolved:
+                            problems.append(_not_in(name, used, source))
             elif isinstance(definition, tree.Net | tree.Variant | tree.Block | tree.Let):
                 define(definition.name, definition, module)
         object.__setattr__(module, "diagnostics", tuple(problems))
         object.__setattr__(module, "uses", tuple(uses))
+        object.__setattr__(module, "unresolved", frozenset(unresolved))
         return module
 
     def used(

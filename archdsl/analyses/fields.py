@@ -105,7 +105,9 @@ def _field(node: Node, inputs: tuple[Tensor, ...], output: Tensor, before: list[
     if axes is None:
         return Field(None, everywhere or (node.path if reach.everywhere else None))
     single = all(size == 1 for size in x.space)
-    if reach.axes is not None:
+    if reach.unknown:
+        axes = None
+    elif reach.axes is not None:
         axes = _through(axes, reach)
     elif output.rank != x.rank and not single:
         axes = None

@@ -85,6 +85,7 @@ class Elaborator:
         self.tensors: list[tuple[Tensor, ...]] = []
         self.activations: list[Activation | None] = []
         self.names: dict[Value, str] = {}
+        self.local_names: dict[tuple[int, Value], str] = {}
         self.inputs: list[GraphInput] = []
         self.outputs: list[GraphOutput] = []
         self.diagnostics: list[Diagnostic] = []
@@ -232,7 +233,7 @@ class Elaborator:
             self.set_activation(0, outputs=tuple(output.value for output in self.outputs))
             return
         made = any(not isinstance(node.layer, Input) for node in self.nodes)
-        if not made and not self.diagnostics:
+        if not made and NOTHING not in flow and not self.diagnostics:
             help = "write a layer after the input: `conv 64 k3 p1`" if self.inputs else "begin with `input 3x224x224`"
             self.report("empty-net", f"{found.name.text} has no layers", found.name, file, help=help)
         elif NOTHING not in flow:
@@ -259,6 +260,7 @@ class Elaborator:
             tuple(a for a in self.activations if a is not None),
             tuple(self.tensors),
             self.names,
+            self.local_names,
         )
         return Elaboration(graph, tuple(self.diagnostics), tuple(self.expectations), parameters, self)
 
@@ -302,6 +304,7 @@ class Elaborator:
             return env
         env = Env(module)
         self.files[id(module)] = env
+        env.names.update(dict.fromkeys(module.unresolved, SILENT))
         for name, (definition, owner) in module.definitions.items():
             if isinstance(definition, tree.Block):
                 home = env if owner is module else self.file(owner)
@@ -394,6 +397,7 @@ class Elaborator:
         self.inputs.append(GraphInput(name, value, tensor, span, statement.doc))
         self.frame.names.setdefault(name, span)
         self.names[value] = name
+        self.local_names[0, value] = name
         if statement.name:
             env.names[name] = value
         return (*flow, value) if self.inputs[:-1] and len(self.nodes) == len(self.inputs) else (value,)
@@ -719,6 +723,7 @@ class Elaborator:
         home.names[label] = value
         if value is not NOTHING:
             self.names.setdefault(value, label)
+            self.local_names[self.frame.activation, value] = label
 
     def label(self, label: tree.Label, env: Env) -> str | None:
         parts = []
@@ -916,7 +921,8 @@ class Elaborator:
             return None
         for number, tensor in enumerate(tensors):
             if tensor.kind not in cls.accepts:
-                help = cls.conversions.get(tensor.kind)
+                element = cls.conversions.get(tensor.kind)
+                help = f"put `{element}` before it" if element else None
                 message = f"{cls.word} takes {_kinds(cls.accepts)}, got {tensor}, {tensor.described}"
                 self.report("wrong-kind", message, call, env, labels=self.givers(inputs, call, env), help=help)
                 return None
@@ -1071,10 +1077,14 @@ class Elaborator:
                 Activation(index, path, "block", word, written, flow, (), numbered, outer.activation, span, outer.reused, True, definition.doc)
             )
             frame = Frame(outer.prefix, index, outer.numbered, outer.reused)
+            frame.next_number = outer.next_number
             frame.names, frame.counters = outer.names, outer.counters
             self.frame = frame
         else:
-            index = self.enter(path, "block", word, written, flow, numbered, span, definition.doc)
+            numbers = tuple((p.name.text, inner.names[p.name.text]) for p in definition.parameters)
+            numbers = tuple((n, v) for n, v in numbers if isinstance(v, int | float))
+            names = tuple(take.text for take in takes)
+            index = self.enter(path, "block", word, written, flow, numbered, span, definition.doc, numbers, names)
         self.calls.append(definition)
         try:
             result = self.body(definition.body, flow if not takes else (), inner)
@@ -1097,11 +1107,16 @@ class Elaborator:
         numbered: bool,
         span: Span,
         doc: str = "",
+        parameters: tuple[tuple[str, object], ...] = (),
+        takes: tuple[str, ...] = (),
     ) -> int:
         index = len(self.activations)
         outer = self.frame
         self.activations.append(
-            Activation(index, path, kind, definition, given, inputs, (), numbered, outer.activation, span, outer.reused, False, doc)
+            Activation(
+                index, path, kind, definition, given, inputs, (), numbered, outer.activation, span, outer.reused, False, doc,
+                parameters, takes,
+            )
         )
         self.frame = Frame(path + ".", index, numbered, outer.reused)
         return index
@@ -1131,6 +1146,10 @@ class Elaborator:
             return (NOTHING,)
         outer = self.frame
         home: Frame = shared.frame
+        if outer.prefix != home.prefix:
+            message = f"`{name}` is shared in another module than this"
+            self.report("misplaced", message, call, env, help=f"define `{name}` inside the named group that uses it")
+            return (NOTHING,)
         frame = Frame(home.prefix, outer.activation, False, shared.weights is not None)
         self.frame = frame
         nodes = len(self.nodes)

@@ -8,6 +8,13 @@ from typing import TypeAlias
 Literal: TypeAlias = "int | float | bool | str | tuple[Literal, ...] | None"
 
 
+def literal(value: Literal) -> str:
+    """A value as Python source; text in double quotes."""
+    if isinstance(value, str):
+        return f'"{value}"' if value.isidentifier() else repr(value)
+    return repr(value)
+
+
 @dataclass(frozen=True, slots=True)
 class Initializer:
     """A line that sets a parameter after construction: `nn.init.kaiming_normal_(m.weight, mode="fan_out")`."""
@@ -17,7 +24,7 @@ class Initializer:
     options: tuple[tuple[str, Literal], ...] = ()
 
     def text(self, module: str) -> str:
-        options = "".join(f", {name}={value!r}" for name, value in self.options)
+        options = "".join(f", {name}={literal(value)}" for name, value in self.options)
         return f"{self.function}({module}.{self.parameter}{options})"
 
 
@@ -48,8 +55,8 @@ class Call:
 
     def text(self) -> str:
         """The constructor call as Python source."""
-        parts = [repr(argument) for argument in self.arguments]
-        parts += [f"{name}={value!r}" for name, value in self.options]
+        parts = [literal(argument) for argument in self.arguments]
+        parts += [f"{name}={literal(value)}" for name, value in self.options]
         return f"{self.constructor}({', '.join(parts)})"
 
 

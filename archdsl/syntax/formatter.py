@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 _ARITHMETIC = {"PLUS", "MINUS", "STAR", "SLASH", "SLASHES", "PERCENT"}
 _VALUE_ENDS = {"NAME", "IN", "CAPITAL", "NUMBER", "SIZE", "STRING", "YES", "NO", "RPAR", "RSQB"}
-_ELEMENT_BEGINS = {None, "NEWLINE", "DOC", "ARROW", "BAR", "GROUP", "LBRACE", "BINDS", "DEFAULT"}
-_TIGHT = {"DOT", "RANGE", "EQUAL", "LABEL_OPENS", "LABEL_CLOSES"}
-_TIGHT_BEFORE = _TIGHT | {"COMMA", "RPAR", "RSQB", "NUMBERED"}
-_TIGHT_AFTER = _TIGHT | {"LPAR", "LSQB", "UNARY", "X", "NUMBERED"}
+_ELEMENT_BEGINS = {None, "NEWLINE", "DOC", "ARROW", "BAR", "GROUP", "LBRACE", "SHARES", "DEFAULT"}
+_TIGHT = {"DOT", "RANGE", "EQUAL", "LABEL_OPENS"}
+_TIGHT_BEFORE = _TIGHT | {"COMMA", "RPAR", "RSQB", "NUMBERED", "LABEL_CLOSES"}
+_TIGHT_AFTER = _TIGHT | {"LPAR", "LSQB", "UNARY", "X"}
 
 
 def format_text(source: Source) -> str | None:
@@ -55,7 +55,9 @@ def _comment(token: Token) -> str:
 def _lines(text: str, pieces: Sequence[Piece]) -> list[Line]:
     lines: list[Line] = []
     line_start = end = 0
+    previous = pieces[0] if pieces else None
     for piece in pieces:
+        assert previous is not None
         breaks = text.count("\n", end, piece.token.start)
         if breaks:
             line_start = text.rfind("\n", end, piece.token.start) + 1
@@ -63,8 +65,9 @@ def _lines(text: str, pieces: Sequence[Piece]) -> list[Line]:
             lines.append(Line([], blank_above=breaks > 1 and bool(lines)))
         piece.column = piece.token.start - line_start
         piece.spaced = piece.token.start > end
+        previous.spaced_after = piece.spaced
         lines[-1].pieces.append(piece)
-        end = piece.token.end
+        previous, end = piece, piece.token.end
     return lines
 
 
@@ -93,14 +96,15 @@ class _Roles:
 
     def assign(self) -> None:
         before: Piece | None = None
-        binding = labelling = looping = False
+        binding: str | None = None
+        labelling = looping = False
         head: Piece | None = None
         for piece in self.pieces:
             kind, last = piece.type, before.role if before else None
             if kind == "NEWLINE":
-                binding = labelling = looping = False
+                binding, labelling, looping = None, False, False
             elif kind in ("LET", "NET", "SHARE"):
-                binding = True
+                binding = "SHARES" if kind == "SHARE" else "BINDS"
             elif kind == "FOR":
                 looping = True
             elif kind == "IN" and looping:
@@ -108,7 +112,7 @@ class _Roles:
             elif kind == "AS":
                 labelling = True
             elif kind == "EQUAL" and binding:
-                piece.role, binding = "BINDS", False
+                piece.role, binding = binding, None
             elif kind == "MINUS" and (last not in _VALUE_ENDS or before is head):
                 piece.role = "UNARY"
             elif kind == "LPAR" and last in _ELEMENT_BEGINS:
@@ -120,7 +124,7 @@ class _Roles:
             if labelling and kind != "AS":
                 labelling = self.label(piece, last)
             if kind == "LPAR" or kind == "LBRACE":
-                binding = False
+                binding = None
             if kind in OPENERS:
                 self.open.append(piece)
             elif kind in CLOSERS:
@@ -151,7 +155,8 @@ def _gap(before: Piece, piece: Piece) -> int:
         return 2
     opener = before if before.type == "LPAR" else piece.partner
     if opener is not None and opener.role == "GROUP" and (before is opener or piece.type == "RPAR"):
-        return int(opener.branches and _airy(opener))
+        closer = opener.partner
+        return int(opener.branches and (opener.spaced_after or (closer is not None and closer.spaced)))
     if before.role == "LABEL_CLOSES" and piece.type == "NAME":
         return 0
     if piece.role in _TIGHT_BEFORE or before.role in _TIGHT_AFTER:
@@ -164,5 +169,53 @@ def _gap(before: Piece, piece: Piece) -> int:
         return 0
     for sign in (before, piece):
         if sign.role in _ARITHMETIC:
-            return int(sign.loose)
+            return int(sign.spaced or sign.spaced_after)
     return 1
+
+
+# ---------------------------------------------------------------- indentation
+
+
+def _indent(lines: list[Line]) -> None:
+    """Two spaces for each bracket that is open; branches stand below the parenthesis that opens their group."""
+    open: list[Piece] = []
+    comments: list[Line] = []
+    last = ""
+    for line in lines:
+        first = line.pieces[0]
+        inside = open[-1].inside if open else 0
+        if first.type in COMMENTS and len(line.pieces) == 1:
+            line.indent = inside
+            comments.append(line)
+            continue
+        if first.type in CLOSERS:
+            count = next((i for i, piece in enumerate(line.pieces) if piece.type not in CLOSERS), len(line.pieces))
+            line.indent = open[-count].closes_at
+        elif first.type == "BAR":
+            line.indent = open[-1].closes_at
+        else:
+            goes_on = first.type == "ARROW" or last == "ARROW"
+            line.indent = inside + (2 if goes_on and open and open[-1].role == "LBRACE" else 0)
+        if first.type == "ARROW":
+            for comment in comments:
+                comment.indent = line.indent
+        comments = []
+        last = _open_and_close(line, open) or last
+
+
+def _open_and_close(line: Line, open: list[Piece]) -> str:
+    """Follows the brackets of a line, and gives its last sign."""
+    signs = [piece for piece in line.pieces if piece.type not in COMMENTS]
+    column = line.indent
+    for piece in line.pieces:
+        column += piece.gap
+        if piece.type in OPENERS:
+            hangs = piece.role == "GROUP" and piece is not signs[-1]
+            in_group = bool(open) and open[-1].role == "GROUP"
+            piece.closes_at = column if hangs else open[-1].inside if in_group else line.indent
+            piece.inside = piece.closes_at + 2
+            open.append(piece)
+        elif piece.type in CLOSERS:
+            open.pop()
+        column += len(piece.text)
+    return signs[-1].type if signs else ""

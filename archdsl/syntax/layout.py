@@ -24,16 +24,18 @@ class Piece:
     """Where it stands in the source."""
     spaced: bool = False
     """Whether space stands before it in the source."""
-    loose: bool = False
-    """Whether space stands on either side of it in the source."""
+    spaced_after: bool = False
+    """Whether space stands after it in the source."""
     gap: int = 0
     """The spaces before it, as it will be written."""
     branches: bool = False
     """Of an opening parenthesis: whether it holds branches."""
     partner: Piece | None = field(default=None, repr=False)
     """The bracket that closes or opens it."""
-    at: int = 0
-    """The column of a bracket, as it will be written."""
+    closes_at: int = 0
+    """Of an opening bracket: the indentation of a line that begins with what closes it, or with a branch."""
+    inside: int = 0
+    """Of an opening bracket: the indentation of the lines inside."""
 
     @property
     def type(self) -> str:

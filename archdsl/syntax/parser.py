@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,7 +11,7 @@ from archdsl import limits
 from archdsl.diagnostics.model import Diagnostic, error, in_order
 from archdsl.source import Source, Span
 from archdsl.syntax import tree
-from archdsl.syntax.expected import describe
+from archdsl.syntax.expected import Place, describe
 from archdsl.syntax.tables import load_tables
 from archdsl.syntax.tokens import Scanner, Token, Tokens, scanner, tokenize
 from archdsl.syntax.tree_builder import TreeBuilder, too_deep
@@ -19,6 +19,7 @@ from archdsl.syntax.tree_builder import TreeBuilder, too_deep
 if TYPE_CHECKING:
     from collections.abc import Callable, KeysView
 
+_BEGIN_DEFINITION = {"DOC", "USE", "NET", "BLOCK", "LET", "DEFAULT"}
 _OPENERS, _CLOSERS = ("LPAR", "LSQB", "LBRACE"), ("RPAR", "RSQB", "RBRACE")
 
 
@@ -61,6 +62,7 @@ class _Reading:
         self.builder = TreeBuilder(source)
         self.problems: list[Diagnostic] = []
         self.found = sorted(problem.span.start for problem in read.problems)
+        self.doubtful = _joined(read.doubtful)
         self.rows = _automaton().rows
         self.states = [0]
         self.values: list[Any] = []
@@ -121,16 +123,24 @@ class _Reading:
         rows, states, values = self.rows, self.states, self.values
         token = tokens[at]
         self.report(tokens, at, rows[states[-1]].keys())
+        if token.type == "NEWLINE" and tokens[at + 1].type == "LBRACE" and "LBRACE" in rows[states[-1]]:
+            return at + 1  # a body whose brace stands on the next line
+        if "NEWLINE" in rows[states[-1]] and at and tokens[at - 1].type == "RBRACE":
+            self.feed([Token("NEWLINE", "", token.start, token.start)], 0)  # what ends with a body is whole
         depth = 0
         start = token.start
         place = "USE" if token.type == "$END" else "MISTAKE"  # at the end of the text, only a definition will do
-        while "MISTAKE" not in rows[states[-1]] or place not in rows[states[-1]]:
+        while depth < 0 or "MISTAKE" not in rows[states[-1]] or place not in rows[states[-1]]:
             states.pop()
             value = values.pop()
             if type(value) is Token:
                 depth += (value.type in _OPENERS) - (value.type in _CLOSERS)
             start = getattr(value, "start", start)
-        while (kind := tokens[at].type) != "$END" and (depth > 0 or kind not in ("NEWLINE", "RBRACE")):
+        defining = "USE" in rows[states[-1]]
+        while (kind := tokens[at].type) != "$END":
+            ends = depth <= 0 and (kind == "NEWLINE" or kind == "RBRACE")
+            if ends and not (defining and tokens[at + 1].type not in _BEGIN_DEFINITION):
+                break
             depth += (kind in _OPENERS) - (kind in _CLOSERS)
             at += 1
         stop = tokens[at].start
@@ -141,7 +151,7 @@ class _Reading:
 
     def report(self, tokens: list[Token], at: int, expected: KeysView[str]) -> None:
         token = tokens[at]
-        if token.start >= self.read.reliable or len(self.problems) >= limits.PROBLEMS:
+        if self.is_doubtful(token) or len(self.problems) >= limits.PROBLEMS:
             return
         first = at
         while first > 0 and tokens[first - 1].type not in ("NEWLINE", "LBRACE"):
@@ -152,12 +162,30 @@ class _Reading:
         if reported < len(self.found) and self.found[reported] <= line_end:
             return  # a character that could not be read has been reported here
         previous = tokens[at - 1] if at > 0 else None
-        message, help = describe(token, previous, tokens[first:at], set(expected))
+        following = tokens[at + 1] if at + 1 < len(tokens) else None
+        message, help = describe(Place(token, previous, following, tokens[first:at], expected))
         if token.type in ("NEWLINE", "$END") and previous is not None:
             span = Span(self.source, previous.end, previous.end)
         else:
             span = Span(self.source, token.start, token.end)
         self.problems.append(error("syntax", message, span, help=help))
+
+    def is_doubtful(self, token: Token) -> bool:
+        """Whether a token stands in a bracket that is never closed, or is the bracket put in to close it."""
+        at = bisect_right(self.doubtful, (token.start, len(self.source.text) + 1)) - 1
+        inside = at >= 0 and token.start < self.doubtful[at][1]
+        return inside or (token.text == "" and token.type in _CLOSERS)
+
+
+def _joined(stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The stretches in order, those that overlap made one."""
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(stretches):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def _splice(children: list[Any], at: tuple[int, ...]) -> list[Any]:

@@ -27,14 +27,14 @@ class Token(NamedTuple):
 class Tokens:
     """What the parser is fed, the comments that it never sees, and what was wrong with the characters and brackets.
 
-    `reliable` is the offset up to which brackets match: what the parser finds wrong after it is a consequence.
+    `doubtful` are the stretches over which a bracket stays open: what the parser finds wrong there is a consequence.
     `depth` is how deep they nest.
     """
 
     tokens: list[Token]
     comments: list[Token]
     problems: list[Diagnostic]
-    reliable: int
+    doubtful: list[tuple[int, int]]
     depth: int
 
 
@@ -42,6 +42,7 @@ class Tokens:
 _PATTERNS = ("NEWLINE", "BLANK", "DOC", "COMMENT", "STRING", "SIZE", "NUMBER", "TIMES", "X", "NAME", "CAPITAL")
 _CLOSES = {"RPAR": "LPAR", "RSQB": "LSQB", "RBRACE": "LBRACE"}
 _OPENS = {opener: closer for closer, opener in _CLOSES.items()}
+_SHOWN_CLOSERS = {"LPAR": ")", "LSQB": "]", "LBRACE": "}"}
 _JOINS_NEXT_LINE = {"ARROW", "BAR", "LBRACE", "NEWLINE"}
 _JOINS_LINE_ABOVE = {"ARROW", "BAR", "RBRACE", "ELSE"}
 _UNDOCUMENTED = {"RBRACE", "ELSE", "ARROW", "BAR", "RPAR", "RSQB"}
@@ -64,7 +65,7 @@ def scanner(terminals: Mapping[str, tuple[str, str]]) -> Scanner:
     longest_first = sorted(signs, key=len, reverse=True)
     alternatives = [f"(?P<{name}>{terminals[name][1]})" for name in _PATTERNS]
     alternatives.append("(?P<SIGN>" + "|".join(map(re.escape, longest_first)) + ")")
-    alternatives.append(r"(?P<STRAY>[0-9]\w*|[^\t-~]+|[;'\\&^$@?~`]+|.)")
+    alternatives.append(r"(?P<STRAY>[0-9]\w*|'[^'\r\n]*'|[^\t-~]+|[;'\\&^$@?~`]+|.)")
     return Scanner(re.compile("|".join(alternatives)), words, signs)
 
 
@@ -92,7 +93,7 @@ class _Tokenizer:
         self.comments: list[Token] = []
         self.found: list[_Problem] = []
         self.open: list[Token] = []
-        self.reliable = len(source.text)
+        self.doubtful: list[tuple[int, int]] = []
         self.depth = 0
 
     def run(self) -> Tokens:
@@ -130,7 +131,7 @@ class _Tokenizer:
                 continue
             if newline:
                 newline = False
-                if kind in ("NET", "BLOCK") and self.open:
+                if kind in ("NET", "BLOCK") and self.open and self.column(start) <= self.column(self.open[0].start, True):
                     self.close_all(start)
                     last = tokens[-1].type
                 if last not in joins_next and kind not in joins_above:
@@ -162,7 +163,7 @@ class _Tokenizer:
             error(found.code, found.message, Span(self.source, found.start, found.end), help=found.help)
             for found in self.found
         ]
-        return Tokens(self.tokens, self.comments, problems, self.reliable, self.depth)
+        return Tokens(self.tokens, self.comments, problems, self.doubtful, self.depth)
 
     # ------------------------------------------------------------ brackets
 
@@ -181,8 +182,19 @@ class _Tokenizer:
         while self.open:
             self.unclosed(self.open.pop(), position)
 
+    def column(self, offset: int, of_line: bool = False) -> int:
+        """How far from the line's beginning an offset stands, or what stands first in its line."""
+        text = self.source.text
+        start = text.rfind("\n", 0, offset) + 1
+        if of_line:
+            return len(text[start:offset]) - len(text[start:offset].lstrip(" \t"))
+        return offset - start
+
     def unclosed(self, opener: Token, position: int) -> None:
-        self.problem("unclosed", f"this `{opener.text}` is never closed", opener.start, opener.end)
+        closer = _SHOWN_CLOSERS[opener.type]
+        message = f"this `{opener.text}` is never closed"
+        self.problem("unclosed", message, opener.start, opener.end, help=f"put a `{closer}` where it ends")
+        self.doubtful.append((opener.start, position))
         self.tokens.append(Token(_OPENS[opener.type], "", position, position))
 
     def too_deep(self) -> None:
@@ -206,8 +218,6 @@ class _Tokenizer:
         self.problem("stray-character", message, start, end, help=help)
 
     def problem(self, code: str, message: str, start: int, end: int, help: str | None = None) -> None:
-        if code != "stray-character":
-            self.reliable = min(self.reliable, start)
         if self.found and self.found[-1].code == code != "unclosed" and self.found[-1].end == start:
             self.found[-1].end = end  # a run of them is one problem
         elif len(self.found) < limits.PROBLEMS:
@@ -221,7 +231,10 @@ _STRAY_HELP = {
     "&": "write `and`",
     "!": "write `not`",
     "→": "write `->`",
-    "×": "write `x`",
+    "×": "write `x` between sizes, as in 3x3, and `*` between numbers",
+    "?": "write `if condition { ... } else { ... }`",
+    "$": "names are written as they are",
+    "@": "names are written as they are",
     "^": "there is no power; multiply",
 }
 

@@ -1,0 +1,1 @@
+"""Pictures of a network: graph -> parts -> scene -> DOT -> svg, png, pdf."""

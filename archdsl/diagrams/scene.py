@@ -1,0 +1,303 @@
+"""What a picture shows, before it is drawn: boxes, clusters and edges as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from archdsl.diagrams.parts import OUTSIDE, Part, Parts
+from archdsl.graph import shown
+from archdsl.reports.numbers import clean, first_line
+
+if TYPE_CHECKING:
+    from archdsl.analyses.counts import Counts
+    from archdsl.analyses.fields import Field
+    from archdsl.graph import Activation, Node
+    from archdsl.layers.base import Layer
+    from archdsl.network import Network
+
+READABLE = 60
+"""Modules are opened by default as long as no more boxes than this come of it."""
+
+UNDRAWN = frozenset({"bias", "init", "eps", "momentum", "affine", "track"})
+"""Options that change neither a shape nor what a layer is for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a box or a cluster stands for costs, every copy counted; macs are None where a size is open."""
+
+    parameters: int
+    macs: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Layers that are drawn as one, or a module that is not opened."""
+
+    id: str
+    kind: Literal["input", "output", "layers", "merge", "module"]
+    title: str
+    lines: tuple[str, ...]
+    family: str
+    path: str
+    shape: str
+    """What comes out."""
+    nodes: tuple[int, ...]
+    """The numbers of the layers that it stands for, every copy's."""
+    repeat: int
+    """How many equal ones in a row it is drawn for; those of the modules around come on top."""
+    cost: Cost
+    field: Field | None = None
+    note: str = ""
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A module that is opened."""
+
+    id: str
+    title: str
+    call: str
+    path: str
+    repeat: int
+    parts: tuple[Box | Cluster, ...]
+    cost: Cost
+    note: str = ""
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    source: str
+    target: str
+    shape: str
+    """What flows, where that is news; else empty."""
+    main: bool
+    """Whether it is the way on, rather than one that skips something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    name: str
+    doc: str
+    parts: tuple[Box | Cluster, ...]
+    edges: tuple[Edge, ...]
+    cost: Cost
+    depth: int
+
+    def boxes(self) -> Iterator[Box]:
+        """Every box, in the order of the network."""
+        yield from _boxes(self.parts)
+
+
+def _boxes(parts: Sequence[Box | Cluster]) -> Iterator[Box]:
+    for part in parts:
+        if isinstance(part, Box):
+            yield part
+        else:
+            yield from _boxes(part.parts)
+
+
+def scene(network: Network, depth: int | None = None) -> Scene:
+    """The scene of a network, with modules opened down to `depth`; without one, as far as it stays readable.
+
+    Raises:
+        ValueError: for a depth below 0.
+    """
+    if depth is not None and depth < 0:
+        raise ValueError(f"depth must be at least 0, got {depth}")
+    parts = Parts(network.graph)
+    if depth is not None:
+        return _Building(network, parts, depth).scene()
+    best = _Building(network, parts, 0).scene()
+    for deeper in range(1, parts.nesting + 1):
+        further = _Building(network, parts, deeper).scene()
+        if sum(1 for _ in further.boxes()) > READABLE:
+            break
+        best = further
+    return best
+
+
+def layer_text(layer: Layer) -> str:
+    """The layer as the language writes it, with the values of this place: `conv 128 k3 s2 p1`."""
+    words = [layer.word]
+    for name, argument in layer.signature().arguments.items():
+        value = getattr(layer, name)
+        if argument.reference or name in UNDRAWN or (not argument.required and value == argument.default):
+            continue
+        text = f"{value:g}" if isinstance(value, float) else str(value) if isinstance(value, str) else shown(value)
+        if isinstance(value, tuple) and all(isinstance(item, int | str) for item in value):
+            text = "x".join(map(str, value))
+        compact = argument.letter and text[:1].isdigit()
+        words.append(text if argument.positional else f"{argument.letter}{text}" if compact else f"{name}={text}")
+    return clean(" ".join(words))
+
+
+_Trail = tuple[tuple[int, int], ...]
+_Copies = list[tuple[Part, _Trail]]
+"""Equal parts that are drawn as one; the trail says which copy of which run each is."""
+
+
+class _Building:
+    def __init__(self, network: Network, parts: Parts, depth: int) -> None:
+        self.graph, self.parts, self.depth = network.graph, parts, depth
+        self.network, self.counts = network, network.counts
+        self.box_of: dict[int, Box] = {}
+        self.trails: dict[int, _Trail] = {}
+        self.ids: set[str] = set()
+        self.run = 0
+
+    def scene(self) -> Scene:
+        root = self.parts.root
+        parts = [*self.inside([(root, ())], 0)]
+        outputs = {number: self.output(number) for number in range(len(self.graph.outputs))}
+        return Scene(
+            clean(self.graph.name),
+            first_line(self.graph.doc),
+            (*parts, *outputs.values()),
+            tuple(self.edges(outputs)),
+            self.cost(root.nodes),
+            self.depth,
+        )
+
+    def inside(self, copies: _Copies, level: int) -> Iterator[Box | Cluster]:
+        first = 0
+        for run in self.parts.runs(copies[0][0]):
+            self.run += 1
+            inner = [
+                (part.parts[first + copy], (*trail, (self.run, copy)) if len(run) > 1 else trail)
+                for part, trail in copies
+                for copy in range(len(run))
+            ]
+            first += len(run)
+            opened = run[0].activation is not None and level < self.depth
+            yield self.cluster(inner, run, level) if opened else self.box(inner, run)
+
+    def cluster(self, copies: _Copies, run: list[Part], level: int) -> Cluster:
+        activation = run[0].activation
+        assert activation is not None
+        return Cluster(
+            self.id(activation.path),
+            _module_name(self.graph.activations, run),
+            _call(activation),
+            clean(activation.path),
+            len(run),
+            tuple(self.inside(copies, level + 1)),
+            self.cost([n for part, _ in copies for n in part.nodes]),
+            "shared" if activation.reused else "",
+            first_line(activation.doc),
+        )
+
+    def box(self, copies: _Copies, run: list[Part]) -> Box:
+        rows = [self.graph.nodes[n] for n in run[0].nodes]
+        activation, head, last = run[0].activation, rows[0], copies[-1][0].nodes[-1]
+        covered = tuple(n for part, _ in copies for n in part.nodes)
+        if activation is not None:
+            kind, family, title = "module", "module", _module_name(self.graph.activations, run)
+            lines: tuple[str, ...] = (_call(activation),) if _call(activation) else ()
+            path, reused, doc = activation.path, activation.reused, first_line(activation.doc)
+            last = activation.outputs[0].node if len(copies) == 1 and activation.outputs else last
+        else:
+            kind, family = {"merge": "merge", "input": "input"}.get(head.layer.family, "layers"), head.layer.family
+            title = clean(head.name) if kind == "input" else layer_text(head.layer)
+            lines = tuple(layer_text(node.layer) for node in rows[1:])
+            path, reused, doc = head.path, head.reused, ""
+        result = Box(
+            self.id(path),
+            kind,  # type: ignore[arg-type]
+            title,
+            lines,
+            family,
+            clean(path if activation or len(rows) == 1 else f"{path} … {rows[-1].name}"),
+            _shape(self.graph.tensors[last]),
+            covered,
+            len(run),
+            self.cost(covered),
+            self.network.fields[last],
+            "shared" if reused else "",
+            doc,
+        )
+        for part, trail in copies:
+            for number in part.nodes:
+                self.box_of[number], self.trails[number] = result, trail
+        return result
+
+    def output(self, number: int) -> Box:
+        output = self.graph.outputs[number]
+        shape, note = clean(str(self.graph.tensor(output.value))), "when training" if output.training_only else ""
+        name = clean(output.name)
+        return Box(self.id(output.name), "output", name, (), "output", name, shape, (), 1, Cost(0, 0), None, note)
+
+    def edges(self, outputs: dict[int, Box]) -> Iterator[Edge]:
+        told: set[str] = set()
+        fed: set[str] = set()
+        drawn: set[tuple[str, str, str]] = set()
+        flows = [(value, node.index) for node in self.graph.nodes for value in node.inputs]
+        for value, target in [*flows, *((o.value, OUTSIDE - i) for i, o in enumerate(self.graph.outputs))]:
+            a = self.box_of[value.node]
+            b = self.box_of[target] if target > OUTSIDE else outputs[OUTSIDE - target]
+            shape = clean(str(self.graph.tensor(value)))
+            if a is b or (target > OUTSIDE and self.wraps(value.node, target)) or (a.id, b.id, shape) in drawn:
+                continue
+            drawn.add((a.id, b.id, shape))
+            news = a.kind != "input" and b.kind != "output" and shape not in self.taken(a) and f"{a.id} {shape}" not in told
+            told.add(f"{a.id} {shape}")
+            yield Edge(a.id, b.id, shape if news else "", a.id not in told and b.id not in fed)
+            told.add(a.id)
+            fed.add(b.id)
+
+    def wraps(self, a: int, b: int) -> bool:
+        """Whether the edge leads from one copy of a run to the next, which are drawn as one."""
+        for (run, copy), (other, later) in zip(self.trails[a], self.trails[b], strict=False):
+            if run != other:
+                return False
+            if copy != later:
+                return True
+        return False
+
+    def taken(self, box: Box) -> set[str]:
+        """The shapes that flow into a box."""
+        inside = set(box.nodes)
+        values = (v for n in box.nodes for v in self.graph.nodes[n].inputs if v.node not in inside)
+        return {clean(str(self.graph.tensor(value))) for value in values}
+
+    def cost(self, nodes: Sequence[int]) -> Cost:
+        macs = [self.counts[n].macs for n in nodes]
+        known = [m for m in macs if m is not None]
+        parameters = sum(self.counts[n].parameters for n in nodes)
+        return Cost(parameters, sum(known) if len(known) == len(macs) else None)
+
+    def id(self, path: str) -> str:
+        """A name in the DOT text: the path, of plain characters, each once."""
+        plain = "".join(c if c.isascii() and (c.isalnum() or c in "._") else "_" for c in path) or "net"
+        name, number = plain, 1
+        while name in self.ids:
+            number += 1
+            name = f"{plain}/{number}"
+        self.ids.add(name)
+        return name
+
+
+def _shape(tensors: Sequence[object]) -> str:
+    return clean(", ".join(map(str, tensors)))
+
+
+def _module_name(activations: Sequence[Activation], run: list[Part]) -> str:
+    """The last part of the path, with the one before a number: `layer1.0`; of a run the first and the last."""
+    names = [_last(part.activation.path) for part in (run[0], run[-1]) if part.activation]
+    return names[0] if len(run) == 1 else f"{names[0]} … {names[1].rpartition('.')[2]}"
+
+
+def _last(path: str) -> str:
+    parts = path.split(".")
+    keep = 1
+    while keep < len(parts) and parts[-keep].isdigit():
+        keep += 1
+    return clean(".".join(parts[-keep:]))
+
+
+def _call(activation: Activation) -> str:
+    return clean(activation.call) if activation.kind == "block" else ""

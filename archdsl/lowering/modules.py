@@ -1,0 +1,186 @@
+"""The graph as the modules that it becomes: what each holds, what flows in and out, and in which order it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from archdsl.graph import Activation, Graph, Node, Value
+from archdsl.layers.call import Call, Expression
+from archdsl.layers.source import Input
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """One run of a module: its steps in order, and the values that cross its border."""
+
+    activation: Activation
+    steps: list[Node | Run] = field(default_factory=list)
+    inputs: list[Value] = field(default_factory=list)
+    outputs: list[Value] = field(default_factory=list)
+    first: int = 0
+    """The number of its first node, and of the first node after it."""
+    stop: int = 0
+
+    @property
+    def path(self) -> str:
+        return self.activation.path
+
+    @property
+    def name(self) -> str:
+        return self.activation.name
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Uses:
+    """Who consumes each value: how often, and the last node that does (beyond all nodes for an output)."""
+
+    count: dict[Value, int]
+    last: dict[Value, int]
+
+
+def uses(graph: Graph) -> Uses:
+    count: dict[Value, int] = {}
+    last: dict[Value, int] = {}
+    for node in graph.nodes:
+        for value in node.inputs:
+            count[value] = count.get(value, 0) + 1
+            last[value] = node.index
+    for output in graph.outputs:
+        count[output.value] = count.get(output.value, 0) + 1
+        last[output.value] = len(graph.nodes)
+    return Uses(count, last)
+
+
+def runs(graph: Graph, used: Uses) -> Run:
+    """The network's run, with the runs of its modules inside.
+
+    A block without a module of its own is part of the one around it.
+    """
+    homes = _homes(graph)
+    root = Run(graph.activations[0])
+    made = {0: root}
+    stack = [root]
+    for node in graph.nodes:
+        if isinstance(node.layer, Input):
+            continue
+        chain = list(_chain(graph, homes, node.activation))
+        depth = 1
+        while depth < min(len(chain), len(stack)) and stack[depth].activation.index == chain[depth]:
+            depth += 1
+        for finished in stack[depth:]:
+            finished.stop = node.index
+        del stack[depth:]
+        for index in chain[depth:]:
+            run = Run(graph.activations[index], first=node.index)
+            made[index] = run
+            stack[-1].steps.append(run)
+            stack.append(run)
+        stack[-1].steps.append(node)
+    for finished in stack:
+        finished.stop = len(graph.nodes)
+    root.inputs = [i.value for i in graph.inputs]
+    root.outputs = [o.value for o in graph.outputs]
+    for index, run in made.items():
+        if index:
+            _borders(graph, run, used)
+    return root
+
+
+def names_inside(graph: Graph) -> dict[int, dict[Value, str]]:
+    """The names that each module's own text gives to values, its block's `takes` included."""
+    homes = _homes(graph)
+    names: dict[int, dict[Value, str]] = {}
+    for activation in graph.activations:
+        names[activation.index] = dict(zip(activation.inputs, activation.takes, strict=False))
+    for (activation_index, value), name in graph.local_names.items():
+        if activation_index < len(homes):
+            names[homes[activation_index]][value] = name
+    return names
+
+
+def _homes(graph: Graph) -> list[int]:
+    """For each activation, the one whose module its elements belong to."""
+    homes: list[int] = []
+    for activation in graph.activations:
+        assert activation.parent is not None or not activation.transparent
+        homes.append(homes[activation.parent] if activation.transparent else activation.index)  # type: ignore[index]
+    return homes
+
+
+def _chain(graph: Graph, homes: list[int], activation: int) -> Iterator[int]:
+    """The modules around, from the network inwards."""
+    chain = []
+    at: int | None = homes[activation]
+    while at is not None:
+        chain.append(at)
+        parent = graph.activations[at].parent
+        at = None if parent is None else homes[parent]
+    return reversed(chain)
+
+
+def _borders(graph: Graph, run: Run, used: Uses) -> None:
+    """What a run takes from outside, its block's own inputs first, and what of it is used outside."""
+    taken: dict[Value, None] = {}
+    for node in graph.nodes[run.first : run.stop]:
+        for value in node.inputs:
+            if value.node < run.first:
+                taken[value] = None
+    run.inputs = [v for v in dict.fromkeys(run.activation.inputs) if v in taken]
+    run.inputs += [v for v in taken if v not in set(run.inputs)]
+    given = {
+        Value(node.index, number): None
+        for node in graph.nodes[run.first : run.stop]
+        for number in range(len(graph.tensors[node.index]))
+        if used.last.get(Value(node.index, number), -1) >= run.stop
+    }
+    inside = [v for v in dict.fromkeys(run.activation.outputs) if run.first <= v.node < run.stop]
+    run.outputs = [v for v in inside if v in given] + [v for v in given if v not in set(inside)]
+    if not run.outputs:
+        run.outputs = inside or [Value(run.stop - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Lowering:
+    """What a node becomes: its constructor or its expression, and whether its first input may be overwritten."""
+
+    call: Call | Expression
+    inplace: bool
+
+
+def lowered(graph: Graph, used: Uses) -> list[Lowering | None]:
+    """Every node's constructor or expression, by the node's number."""
+    homes = _homes(graph)
+    cache: dict[tuple[object, ...], Lowering] = {}
+    result: list[Lowering | None] = []
+    for node in graph.nodes:
+        if isinstance(node.layer, Input):
+            result.append(None)
+            continue
+        tensors = graph.inputs_of(node)
+        inplace = _may_overwrite(graph, homes, node, used)
+        key = (id(node.layer), tensors, inplace)
+        found = cache.get(key)
+        if found is None:
+            call = node.layer.lower(*tensors)
+            if inplace and isinstance(call, Call) and node.layer.has_inplace:
+                options: dict[str, object] = {**dict(call.options), "inplace": True}
+                call = Call(call.constructor, *call.arguments, initializers=call.initializers, **options)  # type: ignore[arg-type]
+            found = cache[key] = Lowering(call, inplace and isinstance(call, Expression) and call.inplace is not None)
+        result.append(found)
+    return result
+
+
+def _may_overwrite(graph: Graph, homes: list[int], node: Node, used: Uses) -> bool:
+    """Whether nobody else needs what flows in first: no other layer, no hook's module border, no backward pass."""
+    value = node.inputs[0]
+    giver = graph.nodes[value.node]
+    return (
+        used.count[value] == 1
+        and giver.layer.rewritable
+        and homes[giver.activation] == homes[node.activation]
+        and not isinstance(giver.layer, Input)
+    )

@@ -1,0 +1,64 @@
+"""Generated source, executed: the module that trains is the text that `net.source()` shows."""
+
+from __future__ import annotations
+
+import hashlib
+import linecache
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+if TYPE_CHECKING:
+    from archdsl.lowering.program import Program
+
+
+def build(program: Program) -> nn.Module:
+    """A new module of the program's class, with fresh weights."""
+    made = getattr(module_of(program.text), program.class_name)()
+    assert isinstance(made, nn.Module)
+    return made
+
+
+def module_of(text: str) -> ModuleType:
+    """The source as a Python module, executed once for each text.
+
+    It is put where tracebacks and debuggers find its lines, and where pickle finds its classes.
+    """
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    name = f"archdsl.compiled.m{digest}"
+    known = sys.modules.get(name)
+    if known is not None:
+        return known
+    filename = f"<archdsl {digest}>"
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    module = ModuleType(name)
+    module.__file__ = filename
+    sys.modules[name] = module
+    try:
+        exec(compile(text, filename, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
+    except BaseException:
+        del sys.modules[name]
+        raise
+    for value in list(vars(module).values()):
+        if isinstance(value, type) and value.__module__ == name and issubclass(value, nn.Module):
+            value.__reduce__ = _reducer(text)  # type: ignore[method-assign]
+    return module
+
+
+def _reducer(text: str) -> Any:
+    """How a module is pickled: with its source, so that any process with archdsl can read it back."""
+
+    def reduce(self: nn.Module) -> tuple[Any, ...]:
+        return restore, (text, type(self).__qualname__), self.__dict__
+
+    return reduce
+
+
+def restore(text: str, class_name: str) -> nn.Module:
+    """An empty module of a generated class; pickle then fills it."""
+    kind = getattr(module_of(text), class_name)
+    made = kind.__new__(kind)
+    assert isinstance(made, nn.Module)
+    return made

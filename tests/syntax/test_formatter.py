@@ -1,0 +1,137 @@
+"""The formatter changes nothing but the layout, and what it has laid out it leaves alone."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archdsl.source import Source
+from archdsl.syntax.formatter import format_text
+from archdsl.syntax.parser import parse, read_tokens
+from archdsl.syntax.printer import print_tree
+
+from . import strategies
+from .corpora import INVALID, VALID, shipped
+
+
+def words(comment):
+    return comment.text.lstrip("#").strip()
+
+
+def formatted(text):
+    """The formatted text, with the promises of the formatter checked."""
+    result = format_text(Source("spec.arch", text))
+    assert result is not None
+    before, after = parse(Source("spec.arch", text)), parse(Source("spec.arch", result))
+    assert after.diagnostics == ()
+    assert after.file == before.file
+    assert [words(c) for c in after.comments] == [words(c) for c in before.comments]
+    assert format_text(Source("spec.arch", result)) == result
+    assert result == "" or (result.endswith("\n") and not result.endswith("\n\n"))
+    assert "\n\n\n" not in result
+    assert "\t" not in "".join(line[: len(line) - len(line.lstrip())] for line in result.split("\n"))
+    return result
+
+
+@pytest.mark.parametrize("path", [*VALID, *shipped()], ids=lambda path: path.name)
+def test_files_keep_their_tree_and_comments(path):
+    formatted(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", VALID, ids=lambda path: path.name)
+def test_the_examples_of_the_language_are_laid_out_already(path):
+    text = path.read_text(encoding="utf-8")
+    assert formatted(text) == text
+
+
+@pytest.mark.parametrize("path", INVALID, ids=lambda path: path.name)
+def test_text_with_syntax_errors_is_not_formatted(path):
+    assert format_text(Source(path.name, path.read_text(encoding="utf-8"))) is None
+
+
+@st.composite
+def messy(draw):
+    """A printed tree, its spaces and line ends changed and comments put in where that keeps the tree."""
+    text = print_tree(draw(strategies.files))
+    parts, end, last = [], 0, ""
+    for token in read_tokens(Source("", text)).tokens:
+        if token.type == "NEWLINE":
+            continue
+        gap = text[end : token.start]
+        if "\n" in gap:
+            ends = ["\n", "\n\n\n", "\r\n", " \n", " # why\n\n", "  #\n", "\n#why\n"]
+            gap = draw(st.sampled_from(ends)) + " " * draw(st.integers(0, 5))
+            if last == "DOC" or token.type == "DOC":
+                gap = "\n"
+        elif gap:
+            gap = draw(st.sampled_from([" ", "  ", "\t", "     "]))
+        elif last != "X":
+            gap = draw(st.sampled_from(["", "", " "]))
+        parts += [gap, token.text]
+        end, last = token.end, token.type
+    return "".join(parts)
+
+
+@given(messy())
+@settings(max_examples=300, deadline=None)
+def test_any_layout_becomes_one_that_stays(text):
+    formatted(text)
+
+
+def test_a_file_without_any_layout_gets_one():
+    assert formatted(
+        "net   a( n ,k = 3 ){\n\n\ninput 3x8x8 #what comes in\n"
+        "( conv n*2 k = 3->relu|id )->add\n\n\n\nfor i in [ 1,2 ]{fc i -1}\nlet m=-n+ 1\n \n}\n\n"
+    ) == (
+        "net a(n, k=3) {\n  input 3x8x8  # what comes in\n"
+        "  ( conv n*2 k=3 -> relu | id ) -> add\n\n  for i in [1, 2] { fc i - 1 }\n  let m = -n + 1\n}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "laid_out"),
+    [
+        ("conv -1", "conv -1"),
+        ("conv in . c", "conv in.c"),
+        ("x (3)", "x (3)"),
+        ("(relu)x2", "(relu) x2"),
+        ("relu x( n-1 )", "relu x(n-1)"),
+        ("relu x( n -1 )", "relu x(n - 1)"),
+        ("relu as a { i } b [ ]", "relu as a{i}b[]"),
+        ("a  ->  b", "a -> b"),
+        ("expect not(a)and b<=- 1", "expect not (a) and b <= -1"),
+        ("output a,b when training", "output a, b when training"),
+        ("(a|b)", "(a | b)"),
+        ("( a|b)", "( a | b )"),
+        ("( a )", "(a)"),
+        ("for i in 0 .. n-1 {a}", "for i in 0..n-1 { a }"),
+    ],
+)
+def test_spaces(written, laid_out):
+    assert formatted(f"net n {{ {written} }}") == f"net n {{ {laid_out} }}\n"
+
+
+def test_branches_stand_below_their_parenthesis():
+    assert formatted("net n {\na -> (\nb\n->c\n|d\n) ->e\n(f\n| # why\ng\n)\nh\n->i\n}\n") == (
+        "net n {\n  a -> (\n    b\n    -> c\n  | d\n  ) -> e\n  ( f\n  |  # why\n    g\n  )\n  h\n    -> i\n}\n"
+    )
+
+
+def test_columns_are_aligned_and_straight_ones_stay():
+    assert formatted("net n {\na : 3 # x\nlonger : 64x3   # y\n\nb as c[]\nlonger as d[]  # z\n}\n") == (
+        "net n {\n  a      : 3     # x\n  longer : 64x3  # y\n\n  b      as c[]\n  longer as d[]  # z\n}\n"
+    )
+    straight = "net n {\n  a       as b -> c\n  longer  as d\n  e -> f\n}\n"
+    assert formatted(straight) == straight
+
+
+def test_the_numbers_of_a_table_end_at_the_same_column():
+    assert formatted('let t = [\n[1,16, relu, "a"],\n[10, -2,gelu6,"b"] , # last\n]\n') == (
+        'let t = [\n  [ 1, 16, relu,  "a"],\n  [10, -2, gelu6, "b"],  # last\n]\n'
+    )
+
+
+def test_a_long_line_does_not_push_others_away():
+    text = "let a = 1 # x\nlet b = [" + "1, " * 60 + "1] # y\n"
+    assert formatted(text) == text.replace(" #", "  #")
