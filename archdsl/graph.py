@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from archdsl.layers.applied import Applied
     from archdsl.layers.base import Layer
     from archdsl.layers.tensor import Tensor
     from archdsl.source import Span
@@ -124,19 +125,23 @@ class Graph:
     outputs: tuple[GraphOutput, ...]
     nodes: tuple[Node, ...]
     activations: tuple[Activation, ...]
-    tensors: tuple[tuple[Tensor, ...], ...]
-    """What each node gives, by its number."""
+    applied: tuple[Applied, ...]
+    """Each node's layer on the shapes that flow into it, by the node's number."""
     names: Mapping[Value, str]
     """The name that `as` or `input` gave to a value, where it has one."""
     local_names: Mapping[tuple[int, Value], str]
     """The same for each activation: a block's result may have one name inside and another outside."""
 
     def tensor(self, value: Value) -> Tensor:
-        return self.tensors[value.node][value.output]
+        return self.applied[value.node].outputs[value.output]
+
+    def outputs_of(self, node: Node) -> tuple[Tensor, ...]:
+        """What a node gives."""
+        return self.applied[node.index].outputs
 
     def inputs_of(self, node: Node) -> tuple[Tensor, ...]:
         """What flows into a node."""
-        return tuple(self.tensors[value.node][value.output] for value in node.inputs)
+        return self.applied[node.index].inputs
 
     def trail(self, activation: int) -> Iterator[Activation]:
         """The blocks around, the innermost first."""

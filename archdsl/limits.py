@@ -26,3 +26,6 @@ PROBLEMS = 100
 
 STEPS = 2_000_000
 """How many elements are looked at while a network is written out, those that leave no layer included."""
+
+NAME_CHARACTERS = 100
+"""The longest name of a module."""

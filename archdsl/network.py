@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from archdsl.analyses.contracts import contracts
-from archdsl.analyses.counts import Counts, Sums, counts, total
+from archdsl.analyses.counts import Counts, counts, total
 from archdsl.analyses.fields import Field, fields
 from archdsl.diagnostics.model import Diagnostic, in_order
 from archdsl.elaborate.elaborator import Elaboration, elaborate
@@ -72,7 +72,7 @@ class Network:
         return counts(self.graph)
 
     @cached_property
-    def totals(self) -> Sums:
+    def totals(self) -> Counts:
         return total(self.counts)
 
     @cached_property

@@ -8,10 +8,10 @@ from archdsl.elaborate.expressions import describe
 from archdsl.elaborate.values import MISSING, OPEN, SILENT, Env
 
 if TYPE_CHECKING:
-    from archdsl.analyses.counts import Sums
     from archdsl.analyses.fields import AxisField, Field
     from archdsl.diagnostics.model import Diagnostic
     from archdsl.elaborate.elaborator import Elaboration
+    from archdsl.layers.applied import Counts
 
 NAMES = {
     "params": "learned parameters",
@@ -28,10 +28,11 @@ NAMES = {
 """The names that an `expect` may use, besides those of the network itself."""
 
 
-def contracts(elaboration: Elaboration, totals: Sums, fields: tuple[Field, ...]) -> list[Diagnostic]:
+def contracts(elaboration: Elaboration, totals: Counts, fields: tuple[Field, ...]) -> list[Diagnostic]:
     """Findings about the expectations of a network that is otherwise without errors."""
-    elaborator = elaboration.report
-    before = len(elaborator.diagnostics)
+    walker = elaboration.walker
+    findings = walker.builder.diagnostics
+    before = len(findings)
     graph = elaboration.graph
     facts = {
         "params": totals.parameters,
@@ -47,18 +48,18 @@ def contracts(elaboration: Elaboration, totals: Sums, fields: tuple[Field, ...])
     for statement, env in elaboration.expectations:
         inner = Env(env.module, env)
         inner.names.update({name: fact for name, fact in facts.items() if env.find(name) is MISSING})
-        value = elaborator.expressions.value(statement.condition, inner)
+        value = walker.expressions.value(statement.condition, inner)
         if value is False:
-            notes = elaborator.sides(statement.condition, inner)
-            elaborator.report("expectation", "this does not hold", statement.condition, inner, notes=notes)
+            notes = walker.sides(statement.condition, inner)
+            walker.report("expectation", "this does not hold", statement.condition, inner, notes=notes)
         elif value is OPEN:
             help = "give the sizes that are open: --input 3x224x224"
             message = "this cannot be decided: it depends on a size that is open"
-            elaborator.report("undecided", message, statement.condition, inner, help=help, warn=True)
+            walker.report("undecided", message, statement.condition, inner, help=help, warn=True)
         elif value is not True and value is not SILENT:
             message = f"`expect` needs yes or no, got {describe(value)}"
-            elaborator.report("bad-expression", message, statement.condition, inner, help="compare it: `params <= 5M`")
-    return elaborator.diagnostics[before:]
+            walker.report("bad-expression", message, statement.condition, inner, help="compare it: `params <= 5M`")
+    return findings[before:]
 
 
 def last_axes(fields: tuple[Field, ...]) -> tuple[AxisField, ...] | None:

@@ -15,10 +15,11 @@ from fractions import Fraction
 from math import lcm
 from typing import TYPE_CHECKING, NamedTuple
 
-from archdsl.layers.source import Input
+from archdsl.layers.base import POINTWISE
 
 if TYPE_CHECKING:
-    from archdsl.graph import Graph, Node
+    from archdsl.graph import Graph
+    from archdsl.layers.applied import Applied
     from archdsl.layers.base import Reach
     from archdsl.layers.geometry import Geometry
     from archdsl.layers.tensor import Tensor
@@ -84,35 +85,38 @@ POINT = AxisField(1, 1, ((0, 0),))
 def fields(graph: Graph) -> tuple[Field, ...]:
     """The field of every node's result, by the node's number."""
     known: list[Field] = []
-    for node in graph.nodes:
-        if isinstance(node.layer, Input):
-            known.append(Field((POINT,) * node.layer.tensor.rank))
+    for node, applied in zip(graph.nodes, graph.applied, strict=True):
+        if not node.inputs:
+            known.append(Field((POINT,) * applied.outputs[0].rank))
             continue
-        inputs = graph.inputs_of(node)
-        known.append(_field(node, inputs, graph.tensors[node.index][0], [known[v.node] for v in node.inputs]))
+        before = known[node.inputs[0].node]
+        reach = applied.reach
+        if len(node.inputs) == 1 and reach is POINTWISE and applied.outputs[0].rank == applied.inputs[0].rank:
+            known.append(before)  # most layers: activations and normalisations
+        elif len(node.inputs) == 1 or applied.layer.inputs[1] == 1:  # a reference gives its size, not its content
+            known.append(_single(node.path, applied, before))
+        else:
+            known.append(_merged(node.path, applied, [known[v.node] for v in node.inputs]))
     return tuple(known)
 
 
-def _field(node: Node, inputs: tuple[Tensor, ...], output: Tensor, before: list[Field]) -> Field:
-    layer = node.layer
-    reach = layer.reach(*inputs)
-    merged = len(inputs) if layer.inputs[1] != 1 else 1  # a reference gives its size, not its content
-    if merged == 1:
-        axes, everywhere = before[0]
-        x = inputs[0]
-    else:
-        axes, everywhere, x = _merged(node, inputs, output, before)
+def _single(path: str, applied: Applied, before: Field, x: Tensor | None = None) -> Field:
+    """The field behind a layer with one input."""
+    axes, everywhere = before
+    reach = applied.reach
+    x = x or applied.inputs[0]
+    output = applied.outputs[0]
+    one_position = all(size == 1 for size in x.space)
     if axes is None:
-        return Field(None, everywhere or (node.path if reach.everywhere else None))
-    single = all(size == 1 for size in x.space)
+        return Field(None, everywhere or (path if reach.everywhere else None))
     if reach.unknown:
         axes = None
     elif reach.axes is not None:
         axes = _through(axes, reach)
-    elif output.rank != x.rank and not single:
+    elif output.rank != x.rank and not one_position:
         axes = None
-    if reach.everywhere and not single:
-        everywhere = everywhere or node.path
+    if reach.everywhere and not one_position:
+        everywhere = everywhere or path
         if output.space != x.space:
             axes = None
     return Field(axes, everywhere)
@@ -164,31 +168,25 @@ def _simplest(axis: AxisField) -> AxisField:
     return AxisField(1, jump, (first,))
 
 
-def _merged(
-    node: Node, inputs: tuple[Tensor, ...], output: Tensor, before: list[Field]
-) -> tuple[tuple[AxisField, ...] | None, str | None, Tensor]:
+def _merged(path: str, applied: Applied, before: list[Field]) -> Field:
     """Branches joined: the least and the greatest of their fields; a gate of size 1 sees for every position."""
+    space = applied.outputs[0].space
     everywhere = next((field.everywhere for field in before if field.everywhere), None)
-    local = []
-    for tensor, field in zip(inputs, before, strict=True):
-        is_gate = tensor.space != output.space and all(size == 1 for size in tensor.space)
-        if is_gate:
-            everywhere = everywhere or node.path
+    local: list[tuple[Tensor, Field]] = []
+    for tensor, field in zip(applied.inputs, before, strict=True):
+        if tensor.space != space and all(size == 1 for size in tensor.space):
+            everywhere = everywhere or path
         else:
             local.append((tensor, field))
-    if not local or any(field.axes is None for _, field in local):
-        return None, everywhere, inputs[0]
-    axes = local[0][1].axes
-    assert axes is not None
+    axes = local[0][1].axes if local else None
     for _, field in local[1:]:
-        assert field.axes is not None
-        if len(field.axes) != len(axes):
-            return None, everywhere, inputs[0]
+        if axes is None or field.axes is None or len(field.axes) != len(axes):
+            return Field(None, everywhere)
         joined = [_joined(a, b) for a, b in zip(axes, field.axes, strict=True)]
-        if any(axis is None for axis in joined):
-            return None, everywhere, inputs[0]
         axes = tuple(axis for axis in joined if axis is not None)
-    return axes, everywhere, local[0][0]
+        if len(axes) < len(joined):
+            return Field(None, everywhere)
+    return _single(path, applied, Field(axes, everywhere), local[0][0] if local else None)
 
 
 def _joined(a: AxisField, b: AxisField) -> AxisField | None:

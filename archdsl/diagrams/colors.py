@@ -32,7 +32,9 @@ DARK, WHITE = "#1F2933", "#FFFFFF"
 MEASURES: dict[str, Callable[[Box], int | None]] = {
     "parameters": lambda box: box.cost.parameters,
     "macs": lambda box: box.cost.macs,
-    "field": lambda box: max((axis.size for axis in box.field.axes), default=None) if box.field and box.field.axes else None,
+    "field": lambda box: (
+        max((axis.size for axis in box.field.axes), default=None) if box.field and box.field.axes else None
+    ),
 }
 """What a box may be coloured by besides its kind; None where it is not known."""
 
@@ -69,7 +71,8 @@ class Paint:
         value = self.measure(box)
         if self.by != "field":
             return engineering(value) if value or value is None else ""
-        return "" if value is None else f"field {value}"
+        everywhere = box.field is not None and box.field.everywhere
+        return ("sees all" if everywhere else "") if value is None else f"field {value}"
 
     def legend(self) -> list[Swatch]:
         if self.measure is None:

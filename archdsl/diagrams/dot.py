@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import re
+import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -18,16 +20,18 @@ GREY, LINE, SOFT = "#66717F", "#8894A3", "#CBD3DC"
 LEVELS = ("#F5F7F9", "#FFFFFF")
 """The ground of clusters, by level in turn."""
 SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "maximum": "max", "minimum": "min"}
+NARROW, HALF = 15, 68
+"""The characters of a line of a cluster's title, and the points left for it beside the middle."""
 LONGEST = 56
 """Longer texts are cut."""
 
 GRAPH = {
-    "rankdir": "TB", "fontname": FONT, "fontsize": "11", "fontcolor": DARK, "labelloc": "t", "bgcolor": WHITE, "pad": "0.3",
-    "nodesep": "0.4", "ranksep": "0.28", "margin": "0",
+    "rankdir": "TB", "fontname": FONT, "fontsize": "11", "fontcolor": DARK, "labelloc": "t", "bgcolor": WHITE,
+    "pad": "0.3", "nodesep": "0.4", "ranksep": "0.28", "margin": "0",
 }  # fmt: skip
 NODE = {
     "shape": "box", "style": "rounded,filled", "fontname": FONT, "fontsize": "11", "fontcolor": DARK, "color": LINE,
-    "penwidth": "0.8", "margin": "0.14,0.07", "height": "0.3", "width": "0.9",
+    "penwidth": "0.8", "margin": "0.14,0.07", "height": "0.3", "width": "1.6",
 }  # fmt: skip
 EDGE = {
     "fontname": FONT, "fontsize": "9", "fontcolor": GREY, "color": LINE, "penwidth": "0.9", "arrowsize": "0.55",
@@ -43,13 +47,15 @@ def dot(scene: Scene, color_by: str = "kind") -> str:
     import graphviz
 
     paint = Paint(scene.boxes(), color_by)
-    graph = graphviz.Digraph(_plain(scene.name), graph_attr=GRAPH | {"label": _header(scene, paint)})
+    graph = graphviz.Digraph(
+        re.sub(r"\W", "_", scene.name, flags=re.ASCII), graph_attr=GRAPH | {"label": _header(scene, paint)}
+    )
     graph.node_attr, graph.edge_attr = NODE, EDGE
     _draw(graph, scene.parts, paint, 0)
     for edge in scene.edges:
-        more = {"label": f"<{_font(f' {edge.shape} ')}>"} if edge.shape else {}
-        graph.edge(f'{edge.source}', edge.target, weight="8" if edge.main else "1", **more)
-    return graph.source
+        more = {"label": f"<{_font(f' {edge.shape} ', GREY)}>"} if edge.shape else {}
+        graph.edge(edge.source, edge.target, weight="8" if edge.main else "1", **more)
+    return str(graph.source)
 
 
 def _draw(graph: graphviz.Digraph, parts: tuple[Box | Cluster, ...], paint: Paint, level: int) -> None:
@@ -59,54 +65,62 @@ def _draw(graph: graphviz.Digraph, parts: tuple[Box | Cluster, ...], paint: Pain
             continue
         with graph.subgraph(name=f"cluster_{part.id}") as inner:
             inner.attr(
-                label=f"<{_title(part)}>", style="rounded,filled", fillcolor=LEVELS[level % 2], color=SOFT, penwidth="0.9",
-                labeljust="l", fontsize="11", margin="12", tooltip=_plain(_told(part)),
+                label=f"<{_title(part)}>", style="rounded,filled,dashed" if part.note else "rounded,filled",
+                fillcolor=LEVELS[level % 2], color=LINE if part.note else SOFT, penwidth="0.9",
+                labeljust="l", margin="12", tooltip=_plain(_told(part)),
             )  # fmt: skip
             _draw(inner, part.parts, paint, level + 1)
 
 
 def _title(cluster: Cluster) -> str:
-    words = [f"<B>{_text(cluster.title)}</B>"]
-    if cluster.call:
-        words.append(_font(_cut(cluster.call), GREY))
-    if cluster.note:
-        words.append(_font(cluster.note, GREY))
-    return "  ".join([*words, *_times(cluster.repeat)])
+    """Short lines at the left, so that what flows into the first box passes beside them; the repeat at the right."""
+    call = textwrap.wrap(_cut(cluster.call), NARROW, break_long_words=False, break_on_hyphens=False)
+    lines = [_font(line, GREY, 8) for line in (*call, cluster.note) if line]
+    left = "".join(
+        f'{line}<BR ALIGN="LEFT"/>' for line in [f'<FONT POINT-SIZE="10"><B>{_text(cluster.title)}</B></FONT>', *lines]
+    )
+    right = "".join(_times(cluster.repeat))
+    return (
+        '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>'
+        f'<TD ALIGN="LEFT" BALIGN="LEFT" WIDTH="{HALF}">{left}</TD>'
+        f'<TD ALIGN="RIGHT" VALIGN="TOP" WIDTH="{HALF}">{right}</TD></TR></TABLE>'
+    )
 
 
 def _box(box: Box, paint: Paint) -> dict[str, str]:
     tooltip = {"tooltip": _plain(_told(box))}
     if box.kind == "merge":
         sign = SIGNS.get(box.title, box.title)
+        size = "0.27" if len(sign) == 1 else "0.36" if len(sign) <= 4 else "0.5"
         small = {} if len(sign) == 1 else {"fontsize": "8"}
         return tooltip | small | {
-            "label": f"<{_text(sign)}>", "shape": "circle", "style": "filled", "fillcolor": WHITE, "fixedsize": "true",
-            "width": "0.27" if len(sign) == 1 else "0.36", "height": "0.27" if len(sign) == 1 else "0.36", "margin": "0",
+            "label": f"<{_text(_cut(sign, 8))}>", "shape": "circle", "style": "filled", "fillcolor": WHITE,
+            "fixedsize": "true", "width": size, "height": size, "margin": "0",
         }  # fmt: skip
     if box.kind in ("input", "output"):
         fill = DARK if box.kind == "input" else WHITE
         label = f"<{_text(box.title)}{_small([box.shape, box.note], '#C5CDD6' if fill == DARK else GREY)}>"
         style = "filled,dashed" if box.note else "filled"
         return tooltip | {
-            "label": label, "shape": "oval", "style": style, "fillcolor": fill, "color": DARK, "fontcolor": text_on(fill),
-            "margin": "0.08,0.03", "penwidth": "1.2",
+            "label": label, "shape": "oval", "style": style, "fillcolor": fill, "color": DARK,
+            "fontcolor": text_on(fill), "margin": "0.08,0.03", "penwidth": "1.2", "width": "0.9",
         }  # fmt: skip
     fill = paint.fill(box)
     color = text_on(fill)
     below = [" · ".join(box.lines)] if box.kind == "layers" else [*box.lines, _totals(box) if not paint.measure else ""]
     below += [paint.number(box), box.note]
     title = f"<B>{_text(box.title)}</B>" if box.kind == "module" else _text(_cut(box.title))
-    label = "  ".join([title, *_times(box.repeat)]) + _small(below, GREY if color == DARK else "#E4EAF0")
-    more = {"peripheries": "2"} if box.kind == "module" and box.repeat > 1 else {}
-    style = "rounded,filled,dashed" if box.note or (paint.measure and not paint.number(box) and paint.by == "none") else ""
-    return tooltip | more | ({"style": style} if style else {}) | {"label": f"<{label}>", "fillcolor": fill, "fontcolor": color}
+    label = "  ".join([title, *_times(box.repeat)]) + _small(below, color if paint.measure else GREY)
+    more: dict[str, str] = {"peripheries": "2"} if box.kind == "module" and box.repeat > 1 else {}
+    more |= {"style": "rounded,filled,dashed"} if box.note else {}
+    return tooltip | more | {"label": f"<{label}>", "fillcolor": fill, "fontcolor": color}
 
 
 def _header(scene: Scene, paint: Paint) -> str:
     cost = scene.cost
     numbers = f"{engineering(cost.parameters)} parameters  ·  {engineering(cost.macs)} MACs"
-    rows = [f'<FONT POINT-SIZE="18"><B>{_text(scene.name)}</B></FONT>']
-    rows += [_font(_cut(line, 90), GREY) for line in (scene.doc, numbers) if line]
+    rows = [f'<FONT POINT-SIZE="18"><B>{_text(_cut(scene.name))}</B></FONT>']
+    rows += [_font(line, GREY) for line in (*textwrap.wrap(_cut(scene.doc, 130), 66), numbers)]
     if legend := "".join(_legend(paint)):
         rows.append(f'<TABLE BORDER="0" CELLSPACING="4" CELLPADDING="1">{legend}</TABLE>')
     cells = "".join(f"<TR><TD>{row}</TD></TR>" for row in rows)
@@ -143,8 +157,8 @@ def _small(lines: list[str], color: str) -> str:
     return "".join(f"<BR/>{_font(_cut(line), color)}" for line in lines if line)
 
 
-def _font(text: str, color: str | None = None) -> str:
-    return f'<FONT POINT-SIZE="9"{f" COLOR={chr(34)}{color}{chr(34)}" if color else ""}>{_text(text)}</FONT>'
+def _font(text: str, color: str, size: int = 9) -> str:
+    return f'<FONT POINT-SIZE="{size}" COLOR="{color}">{_text(text)}</FONT>'
 
 
 def _cut(text: str, length: int = LONGEST) -> str:
@@ -152,12 +166,17 @@ def _cut(text: str, length: int = LONGEST) -> str:
 
 
 def _text(text: str) -> str:
-    """The text for a label in Graphviz's HTML, which reads entities and, it too, backslashes."""
-    return html.escape(clean(text)).replace("\\", "&#92;")
+    """The text for a label in Graphviz's HTML."""
+    return html.escape(_inert(text)).replace("\\", "&#92;")
 
 
 def _plain(text: str) -> str:
-    """The text for a quoted string, which reads entities and backslashes as well."""
+    """The text for a quoted string, which reads entities and backslashes."""
     import graphviz
 
-    return str(graphviz.escape(html.escape(clean(text), quote=False)))
+    return str(graphviz.escape(html.escape(_inert(text), quote=False)))
+
+
+def _inert(text: str) -> str:
+    """The text with `\\N` and its like split by an invisible joiner: Graphviz expands them, even written as entities."""
+    return re.sub(r"\\(?=[A-Za-z])", "\\\\\u2060", clean(text))

@@ -1,4 +1,4 @@
-"""The parts of a network as a reader groups them: modules, stacks of layers (conv, bn, relu), runs of equal siblings."""
+"""The parts of a network as a reader groups them: modules, stacks (conv, bn, relu), runs of equal siblings."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Parts:
         before = self.graph.nodes[value.node]
         if before.layer.family in ("merge", "input") or before.reused != node.reused:
             return None
-        alone = self.consumers[value] == [node.index] and len(self.graph.tensors[value.node]) == 1
+        alone = self.consumers[value] == [node.index] and len(self.graph.applied[value.node].outputs) == 1
         return stack if alone and stack in module.parts[-4:] else None
 
     # ------------------------------------------------------------ equal siblings
@@ -122,7 +122,7 @@ class Parts:
 
     def _leaving(self, part: Part) -> set[Value]:
         inside = set(part.nodes)
-        values = (Value(n, o) for n in part.nodes for o in range(len(self.graph.tensors[n])))
+        values = (Value(n, o) for n in part.nodes for o in range(len(self.graph.applied[n].outputs)))
         return {v for v in values if not inside.issuperset(self.consumers.get(v, ()))}
 
     def _signature(self, part: Part) -> int:
@@ -147,4 +147,9 @@ class Parts:
         call = (activation.kind, activation.call, activation.reused) if activation else None
         if activation and activation.kind == "group":
             call = (activation.kind, "", activation.reused)
-        return (call, tuple(map(self._signature, part.parts)), tuple(wiring), tuple(graph.tensors[n] for n in part.nodes))
+        return (
+            call,
+            tuple(map(self._signature, part.parts)),
+            tuple(wiring),
+            tuple(graph.applied[n].outputs for n in part.nodes),
+        )

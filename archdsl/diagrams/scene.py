@@ -11,9 +11,8 @@ from archdsl.graph import shown
 from archdsl.reports.numbers import clean, first_line
 
 if TYPE_CHECKING:
-    from archdsl.analyses.counts import Counts
     from archdsl.analyses.fields import Field
-    from archdsl.graph import Activation, Node
+    from archdsl.graph import Activation
     from archdsl.layers.base import Layer
     from archdsl.network import Network
 
@@ -187,7 +186,7 @@ class _Building:
             len(run),
             tuple(self.inside(copies, level + 1)),
             self.cost([n for part, _ in copies for n in part.nodes]),
-            "shared" if activation.reused else "",
+            "shared" if self.begins_again(activation) else "",
             first_line(activation.doc),
         )
 
@@ -198,13 +197,14 @@ class _Building:
         if activation is not None:
             kind, family, title = "module", "module", _module_name(self.graph.activations, run)
             lines: tuple[str, ...] = (_call(activation),) if _call(activation) else ()
-            path, reused, doc = activation.path, activation.reused, first_line(activation.doc)
+            path, reused, doc = activation.path, self.begins_again(activation), first_line(activation.doc)
             last = activation.outputs[0].node if len(copies) == 1 and activation.outputs else last
         else:
             kind, family = {"merge": "merge", "input": "input"}.get(head.layer.family, "layers"), head.layer.family
             title = clean(head.name) if kind == "input" else layer_text(head.layer)
             lines = tuple(layer_text(node.layer) for node in rows[1:])
-            path, reused, doc = head.path, head.reused, ""
+            path, doc = head.path, ""
+            reused = head.reused and not self.graph.activations[head.activation].reused
         result = Box(
             self.id(path),
             kind,  # type: ignore[arg-type]
@@ -212,7 +212,7 @@ class _Building:
             lines,
             family,
             clean(path if activation or len(rows) == 1 else f"{path} … {rows[-1].name}"),
-            _shape(self.graph.tensors[last]),
+            _shape(self.graph.applied[last].outputs),
             covered,
             len(run),
             self.cost(covered),
@@ -224,6 +224,11 @@ class _Building:
             for number in part.nodes:
                 self.box_of[number], self.trails[number] = result, trail
         return result
+
+    def begins_again(self, activation: Activation) -> bool:
+        """Whether it is a later use of a shared module, and not merely inside of one."""
+        around = activation.parent
+        return activation.reused and not (around is not None and self.graph.activations[around].reused)
 
     def output(self, number: int) -> Box:
         output = self.graph.outputs[number]
@@ -243,7 +248,12 @@ class _Building:
             if a is b or (target > OUTSIDE and self.wraps(value.node, target)) or (a.id, b.id, shape) in drawn:
                 continue
             drawn.add((a.id, b.id, shape))
-            news = a.kind != "input" and b.kind != "output" and shape not in self.taken(a) and f"{a.id} {shape}" not in told
+            news = (
+                a.kind != "input"
+                and b.kind != "output"
+                and shape not in self.taken(a)
+                and f"{a.id} {shape}" not in told
+            )
             told.add(f"{a.id} {shape}")
             yield Edge(a.id, b.id, shape if news else "", a.id not in told and b.id not in fed)
             told.add(a.id)
@@ -286,9 +296,9 @@ def _shape(tensors: Sequence[object]) -> str:
 
 
 def _module_name(activations: Sequence[Activation], run: list[Part]) -> str:
-    """The last part of the path, with the one before a number: `layer1.0`; of a run the first and the last."""
+    """The last part of the path, with the one before a number: `layer1.0`; of a run `layer1.1–2`."""
     names = [_last(part.activation.path) for part in (run[0], run[-1]) if part.activation]
-    return names[0] if len(run) == 1 else f"{names[0]} … {names[1].rpartition('.')[2]}"
+    return names[0] if len(run) == 1 else f"{names[0]}–{names[1].rpartition('.')[2]}"
 
 
 def _last(path: str) -> str:

@@ -1,4 +1,8 @@
-"""Arguments to a layer or a block: by place, compactly, by name, or in parentheses, and all the same thing."""
+"""Arguments to a layer or a block: by place, compactly, by name, or in parentheses, and all the same thing.
+
+Which argument goes to which field depends on the text alone. So each call in the text has a plan, made once; each time
+the call is met, only what is not a literal is evaluated.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +19,13 @@ from archdsl.syntax import tree
 
 if TYPE_CHECKING:
     from archdsl.elaborate.expressions import Expressions
+    from archdsl.elaborate.values import Partial
 
 _COMPACT = re.compile(r"([a-z])([0-9]+(?:x[0-9]+)*)")
+_LITERALS = (tree.Number, tree.String, tree.Constant)
 
-Given = tuple[tree.Argument, Env]
-"""An argument with the names of the place where it was written."""
+Given = tuple[tree.Argument, Env | None]
+"""An argument, with the names of the place where it was written; None for those of the call itself."""
 
 
 class Bound(NamedTuple):
@@ -29,163 +35,207 @@ class Bound(NamedTuple):
     references: tuple[Value, ...]
 
 
+class Plan:
+    """Which argument of a call means which field of a layer."""
+
+    __slots__ = ("constants", "defaults", "dynamic", "extras", "good", "made", "places", "word")
+
+    def __init__(self, word: str, defaults: tuple[tuple[tree.Argument, Env], ...]) -> None:
+        self.word = word
+        self.defaults = defaults  # held so that its identity stays its own
+        self.constants: dict[str, Any] = {}
+        self.dynamic: list[tuple[Argument, Given]] = []
+        self.extras: list[Given] = []
+        self.places: dict[str, Given] = {}
+        self.good = True
+        self.made: dict[Any, Layer] = {}
+
+
 class Binder:
     """Binds arguments to declared ones; a layer with the same arguments is the same object."""
 
     def __init__(self, expressions: Expressions) -> None:
         self.expressions = expressions
         self.report = expressions.report
+        self.plans: dict[tuple[int, type[Layer], int], Plan] = {}
         self.layers: dict[tuple[Any, ...], Layer] = {}
 
     # ------------------------------------------------------------ layers
 
-    def layer(self, cls: type[Layer], given: list[Given], defaults: list[Given], at: tree.Node, env: Env) -> Bound | None:
+    def layer(self, cls: type[Layer], call: tree.Call, env: Env, partial: Partial | None = None) -> Bound | None:
         """The layer that a call means; None where its arguments do not make one, which has then been reported."""
-        signature = cls.signature()
-        values: dict[str, Any] = {}
-        places: dict[str, Given] = {}
-        references: list[Value] = []
-        good = self.collect(cls, signature, given, values, places, references)
-        for name, (value, place) in self.default_values(cls, signature, defaults).items():
-            if name not in values:
-                values[name], places[name] = value, place
-        if not good or any(value is SILENT for value in values.values()):
+        defaults = env.defaults.get(cls, ())
+        if partial is None:
+            key = (id(call), cls, id(defaults))
+            plan = self.plans.get(key)
+            if plan is None:
+                plan = self.plans[key] = self.plan(cls, [(a, None) for a in call.arguments], defaults, env)
+        else:
+            given: list[Given] = [(a, partial.env) for a in partial.arguments]
+            plan = self.plan(cls, given + [(a, None) for a in call.arguments], defaults, env)
+        if not plan.good:
             return None
-        for name, value in values.items():
-            if value is OPEN or (isinstance(value, tuple) and OPEN in value):
-                self.expressions.open_size(places[name][0], places[name][1])
+        values: list[Any] = []
+        references: tuple[Value, ...] = ()
+        for field, (argument, where) in plan.dynamic:
+            value = self.expressions.value(argument.value, where or env)
+            if type(value) is Value or field.reference:
+                value, references = self.flowing(plan.word, field, value, argument, references, where or env)
+            if value is SILENT:
                 return None
-        key = (cls, *values.items(), *map(type, values.values()))  # yes is not 1
-        try:
-            layer = self.layers.get(key)
-        except TypeError:
-            layer, key = None, ()
+            if value is OPEN or (type(value) is tuple and OPEN in value):
+                self.expressions.open_size(argument, where or env)
+                return None
+            values.append(value)
+        if plan.extras:
+            merged = self.extras(cls, plan, env)
+            if merged is None:
+                return None
+            references += merged
+        made = (tuple(values), *map(type, values))  # yes is not 1
+        layer = plan.made.get(made)
         if layer is None:
-            layer = self.validated(cls, signature, values, places, at, env)
-            if layer is not None and key:
+            named = {field.name: value for (field, _), value in zip(plan.dynamic, values, strict=True)}
+            layer = self.made(cls, {**plan.constants, **named}, plan, call, env)
+            if layer is None:
+                return None
+            plan.made[made] = layer
+        return Bound(layer, references)
+
+    def made(self, cls: type[Layer], values: dict[str, Any], plan: Plan, call: tree.Call, env: Env) -> Layer | None:
+        key = (cls, *sorted(values.items(), key=lambda item: item[0]), *[type(values[name]) for name in sorted(values)])
+        layer = self.layers.get(key)
+        if layer is None:
+            layer = self.validated(cls, values, plan, call, env)
+            if layer is not None:
                 self.layers[key] = layer
-        return Bound(layer, tuple(references)) if layer is not None else None
+        return layer
 
-    def default_values(
-        self, cls: type[Layer], signature: Signature, defaults: list[Given]
-    ) -> dict[str, tuple[Any, Given]]:
-        if not defaults:
-            return {}
-        values: dict[str, Any] = {}
-        places: dict[str, Given] = {}
-        for given in defaults:  # one by one: an inner default replaces an outer one
-            one: dict[str, Any] = {}
-            self.collect(cls, signature, [given], one, places, [])
-            values.update(one)
-        return {name: (value, places[name]) for name, value in values.items()}
+    def plan(
+        self, cls: type[Layer], given: list[Given], defaults: tuple[tuple[tree.Argument, Env], ...], env: Env
+    ) -> Plan:
+        """Sorts a call's arguments to the fields of a layer, and reports those that have none."""
+        plan = Plan(cls.word, defaults)
+        signature = cls.signature()
+        self.sort(plan, cls, signature, given, env)
+        own = set(plan.places)
+        for argument, where in reversed(defaults):  # an inner default replaces an outer one, and a call both
+            one = Plan(cls.word, ())
+            self.sort(one, cls, signature, [(argument, where)], env)
+            for name, place in one.places.items():
+                if name not in plan.places:
+                    plan.places[name] = place
+                    if name in one.constants:
+                        plan.constants[name] = one.constants[name]
+            plan.dynamic += [entry for entry in one.dynamic if entry[0].name not in own]
+            own.update(one.places)
+        return plan
 
-    def collect(
-        self,
-        cls: type[Layer],
-        signature: Signature,
-        given: list[Given],
-        values: dict[str, Any],
-        places: dict[str, Given],
-        references: list[Value],
-    ) -> bool:
-        """Evaluates the arguments into `values` by field; False where one was refused."""
+    def sort(self, plan: Plan, cls: type[Layer], signature: Signature, given: list[Given], env: Env) -> None:
         position = 0
-        good = True
-        for argument, env in given:
+        for argument, where in given:
+            value: Any = None
             field: Argument | None
             if argument.name is not None:
                 field = signature.find(argument.name.text)
                 if field is None:
-                    self.unknown_option(cls.word, signature, argument.name, env)
-                    good = False
+                    self.unknown_option(cls.word, signature, argument.name, where or env)
+                    plan.good = False
                     continue
-                value = self.argument_value(field, argument.value, env)
             else:
                 compacted = self.compacted(signature, argument.value)
                 if compacted is not None:
                     field, value = compacted
                 else:
-                    while position < len(signature.positional) and signature.positional[position].name in values:
+                    while position < len(signature.positional) and signature.positional[position].name in plan.places:
                         position += 1
-                    field = signature.positional[position] if position < len(signature.positional) else None
-                    if field is None:
-                        value = self.extra(cls, signature, argument, env)
-                        if isinstance(value, Value):
-                            references.append(value)
-                        else:
-                            good = False
+                    if position >= len(signature.positional):
+                        plan.extras.append((argument, where))
                         continue
+                    field = signature.positional[position]
                     position += 1
-                    value = self.argument_value(field, argument.value, env)
-            if field.name in values:
-                self.report("extra-argument", f"{cls.word} is given {field.name} twice", argument, env, help="keep one")
-                good = False
+            if field.name in plan.places:
+                message = f"{cls.word} is given {field.name} twice"
+                self.report("extra-argument", message, argument, where or env, help="keep one")
+                plan.good = False
                 continue
-            if field.reference:
-                value = self.referred(cls.word, field, value, argument, references, env)
-            elif isinstance(value, Value):
-                message = f"{cls.word} {field.name} is given a value that flows, not a number"
-                self.report("bad-argument", message, argument, env, help="`.c`, `.h` and `.w` are its sizes")
-                value = SILENT
-            values[field.name] = value
-            places[field.name] = (argument, env)
-        return good
+            plan.places[field.name] = (argument, where)
+            if value is not None:
+                plan.constants[field.name] = value
+            elif isinstance(argument.value, _LITERALS) and not field.reference:
+                plan.constants[field.name] = argument.value.value
+            elif not self.word(plan, field, argument.value, where or env):
+                plan.dynamic.append((field, (argument, where)))
 
-    def argument_value(self, field: Argument, node: tree.Expression, env: Env) -> Any:
-        """The value for a declared argument: one of its words, or an expression."""
-        if type(node) is tree.Name and field.words:
-            if node.text in field.words:
-                return node.text
-            if env.find(node.text) is MISSING:
-                near = nearest(node.text, field.words)
-                help = f"did you mean `{near}`?" if near else f"it takes {_listed(field.words)}"
-                self.report("bad-argument", f"{field.name} has no choice `{node.text}`", node, env, help=help)
-                return SILENT
-        return self.expressions.value(node, env)
+    def word(self, plan: Plan, field: Argument, node: tree.Expression, env: Env) -> bool:
+        """Whether an argument is one of the words that its field takes, or was meant to be."""
+        if type(node) is not tree.Name or not field.words:
+            return False
+        if node.text in field.words:
+            plan.constants[field.name] = node.text
+            return True
+        if env.find(node.text) is not MISSING:
+            return False
+        near = nearest(node.text, field.words)
+        help = f"did you mean `{near}`?" if near else f"it takes {_listed(field.words)}"
+        self.report("bad-argument", f"{field.name} has no choice `{node.text}`", node, env, help=help)
+        plan.good = False
+        return True
 
-    def compacted(self, signature: Signature, node: tree.Expression) -> tuple[Argument, Any] | None:
+    @staticmethod
+    def compacted(signature: Signature, node: tree.Expression) -> tuple[Argument, Any] | None:
         """k3, k1x7: a letter that is declared, then a number."""
         if type(node) is not tree.Name:
             return None
         match = _COMPACT.fullmatch(node.text)
-        if match is None:
-            return None
-        field = signature.letters.get(match[1])
-        if field is None:
+        field = signature.letters.get(match[1]) if match else None
+        if match is None or field is None:
             return None
         numbers = tuple(map(int, match[2].split("x")))
         return field, numbers[0] if len(numbers) == 1 else numbers
 
-    def referred(
-        self, word: str, field: Argument, value: Any, argument: tree.Argument, references: list[Value], env: Env
-    ) -> Any:
+    def flowing(
+        self, word: str, field: Argument, value: Any, argument: tree.Argument, known: tuple[Value, ...], env: Env
+    ) -> tuple[Any, tuple[Value, ...]]:
+        """An argument that is a value, or should be one."""
         if value is SILENT:
-            return SILENT
-        if not isinstance(value, Value):
+            return SILENT, known
+        if not field.reference:
+            message = f"{word} {field.name} is given a value that flows, not a number"
+            self.report("bad-argument", message, argument, env, help="`.c`, `.h` and `.w` are its sizes")
+            return SILENT, known
+        if type(value) is not Value:
             message = f"{word} {field.name} needs the name of a value"
             self.report("bad-argument", message, argument, env, help="name one with `as`")
-            return SILENT
-        references.append(value)
-        return True
+            return SILENT, known
+        return True, (*known, value)
 
-    def extra(self, cls: type[Layer], signature: Signature, argument: tree.Argument, env: Env) -> Any:
-        """An argument beyond the places: a further value for a merge, or one too many."""
-        value = self.expressions.value(argument.value, env)
+    def extras(self, cls: type[Layer], plan: Plan, env: Env) -> tuple[Value, ...] | None:
+        """Arguments beyond the places: further values for a merge, or too many."""
         merges = cls.inputs[1] is None or cls.inputs[1] > 1
-        if value is SILENT or (merges and isinstance(value, Value)):
-            return value
+        values = []
+        for argument, where in plan.extras:
+            value = self.expressions.value(argument.value, where or env)
+            if merges and type(value) is Value:
+                values.append(value)
+                continue
+            if value is not SILENT:
+                self.extra(cls, value, argument, where or env)
+            return None
+        return tuple(values)
+
+    def extra(self, cls: type[Layer], value: Any, argument: tree.Argument, env: Env) -> None:
+        signature = cls.signature()
         takes = [a.name for a in signature.positional]
-        if isinstance(value, Value):
+        help = _by_name(signature)
+        if type(value) is Value:
             message = f"{cls.word} takes one input and cannot merge"
             help = "start a line with the value's name, or merge with add, cat or mul"
         elif not takes:
             message = f"{cls.word} takes no argument by place"
-            help = _by_name(signature)
         else:
             message = f"{cls.word} takes {_counted(len(takes), 'argument')} by place ({', '.join(takes)})"
-            help = _by_name(signature)
         self.report("extra-argument", message, argument, env, help=help)
-        return SILENT
 
     def unknown_option(self, word: str, signature: Signature, name: tree.Name, env: Env) -> None:
         known = [*signature.arguments, *signature.letters]
@@ -194,37 +244,41 @@ class Binder:
         self.report("unknown-option", f"{word} has no option `{name.text}`", name, env, help=help)
 
     def validated(
-        self,
-        cls: type[Layer],
-        signature: Signature,
-        values: dict[str, Any],
-        places: dict[str, Given],
-        at: tree.Node,
-        env: Env,
+        self, cls: type[Layer], values: dict[str, Any], plan: Plan, call: tree.Call, env: Env
     ) -> Layer | None:
+        """The layer itself; what pydantic refuses is reported where it is written."""
+        signature = cls.signature()
         missing = [a for a in signature.arguments.values() if a.required and a.name not in values]
         if missing:
             names = " and ".join(a.name for a in missing)
             docs = ", ".join(a.doc for a in missing)
-            self.report("missing-argument", f"{cls.word} needs {names} ({docs})", at, env, help=_example(cls, missing))
+            message = f"{cls.word} needs {names} ({docs})"
+            self.report("missing-argument", message, call, env, help=_example(cls, missing))
             return None
         try:
             return cls.model_validate(values)
         except ValidationError as problem:
             for detail in problem.errors(include_url=False):
                 name = str(detail["loc"][0]) if detail["loc"] else ""
-                argument, where = places.get(name, (None, env))
-                value = values.get(name)
+                place = plan.places.get(name)
+                at: tree.Node = place[0] if place else call
+                where = (place[1] if place else None) or env
                 message = detail["msg"].removeprefix("Value error, ")
                 help = detail.get("ctx", {}).get("help")
                 if detail["type"] == "literal_error":
                     words = signature.arguments[name].words
                     message = f"must be {_listed(words)}"
-                    near = nearest(str(value), words)
+                    near = nearest(str(values.get(name)), words)
                     help = f"did you mean `{near}`?" if near else None
-                text = f"{cls.word} {name} {message}, got {shown(value)}"
-                self.report("bad-argument", text, argument or at, where, help=help)
+                text = f"{cls.word} {name} {message}, got {shown(values.get(name))}"
+                self.report("bad-argument", text, at, where, help=help)
             return None
+
+    def argument_of(self, cls: type[Layer], field: str, call: tree.Call, env: Env) -> tuple[tree.Argument, Env] | None:
+        """The argument of a call that set a field, as it stands in the text."""
+        plan = self.plans.get((id(call), cls, id(env.defaults.get(cls, ()))))
+        place = plan.places.get(field) if plan else None
+        return None if place is None else (place[0], place[1] or env)
 
     # ------------------------------------------------------------ blocks and networks
 

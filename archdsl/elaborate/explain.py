@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archdsl.layers.tensor import Tensor
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from archdsl.graph import Node, Value
+    from archdsl.layers.applied import Applied
+    from archdsl.layers.tensor import Tensor
 
 _AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
@@ -17,12 +17,12 @@ _AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")
 class Provenance:
     """Answers for the nodes made so far."""
 
-    def __init__(self, nodes: Sequence[Node], tensors: Sequence[tuple[Tensor, ...]]) -> None:
+    def __init__(self, nodes: Sequence[Node], applied: Sequence[Applied]) -> None:
         self.nodes = nodes
-        self.tensors = tensors
+        self.applied = applied
 
     def tensor(self, value: Value) -> Tensor:
-        return self.tensors[value.node][value.output]
+        return self.applied[value.node].outputs[value.output]
 
     def source(self, value: Value) -> Node:
         """The node that gave a value."""
@@ -44,6 +44,15 @@ class Provenance:
                 return f"{size} comes from {self.place(node)}{self.formula(node, axis)}"
             at = node.inputs[0]
 
+    def of_space(self, value: Value) -> list[str]:
+        """Which element gave a map its size, by its first axis that the network itself made."""
+        tensor = self.tensor(value)
+        for axis in range(1, len(tensor.dims)) if tensor.kind == "map" else ():
+            note = self.of_axis(value, axis)
+            if note is not None and not note.endswith("the input's"):
+                return [note]
+        return []
+
     def place(self, node: Node) -> str:
         line, column = node.span.source.position(node.span.start)
         return f"{node.layer.word} at {line}:{column}"
@@ -53,7 +62,7 @@ class Provenance:
         x = inputs[0]
         if x.kind != "map" or axis == 0:
             return ""
-        reach = node.layer.reach(*inputs)
+        reach = self.applied[node.index].reach
         if reach.axes is None:
             return ""
         return f": {reach.axes[axis - 1].formula(x.space[axis - 1])}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from archdsl.source import Span
 
 # The attributes of torch.nn.Module, which a submodule's name would hide or be hidden by. tests/torch checks the list
@@ -37,13 +35,6 @@ def refused_name(name: str) -> str | None:
     return None
 
 
-class Taken(NamedTuple):
-    """A name in use, and where it was given."""
-
-    name: str
-    span: Span
-
-
 class Frame:
     """A module being filled: its path, and the names of what it holds so far."""
 
@@ -59,6 +50,12 @@ class Frame:
         self.names: dict[str, Span] = {}
         self.counters: dict[str, int] = {}
         self.next_number = 0
+
+    def inside(self, activation: int) -> Frame:
+        """A frame for a block that adds no module: it names into this one."""
+        frame = Frame(self.prefix, activation, self.numbered, self.reused)
+        frame.names, frame.counters, frame.next_number = self.names, self.counters, self.next_number
+        return frame
 
     def default_name(self, word: str, span: Span, is_module: bool) -> str:
         """The next free name for an element that has none of its own."""

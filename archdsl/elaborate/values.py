@@ -32,6 +32,10 @@ MISSING: Final = _Sentinel("MISSING")
 """No such name."""
 
 
+Defaults = dict["type[Layer]", tuple[tuple[tree.Argument, "Env"], ...]]
+"""Arguments that layers take unless they are given others, and where those were written."""
+
+
 class Env:
     """Names in scope: a body inside a body sees the outer one's."""
 
@@ -41,7 +45,7 @@ class Env:
         self.module = module
         self.parent = parent
         self.names: dict[str, Any] = {}
-        self.defaults: dict[type[Layer], tuple[tree.Argument, ...]] = parent.defaults if parent else {}
+        self.defaults: Defaults = parent.defaults if parent else {}
 
     def find(self, name: str) -> Any:
         env: Env | None = self

@@ -128,7 +128,7 @@ class Classes:
                 return False
             if isinstance(step, Node):
                 lowering = self.lowered[step.index]
-                if lowering is None or not isinstance(lowering.call, Call) or len(self.graph.tensors[step.index]) != 1:
+                if lowering is None or not isinstance(lowering.call, Call) or len(self.graph.applied[step.index].outputs) != 1:
                     return False
                 value = type(value)(step.index)
             elif len(step.outputs) == 1:

@@ -102,7 +102,7 @@ class _Writer:
     def results(self, step: Node | Run) -> list[Value]:
         if isinstance(step, Run):
             return step.outputs
-        return [Value(step.index, number) for number in range(len(self.graph.tensors[step.index]))]
+        return [Value(step.index, number) for number in range(len(self.graph.applied[step.index].outputs))]
 
     def write(self) -> Forward:
         parameters = [self.fresh(value) for value in self.run.inputs]

@@ -134,7 +134,7 @@ def _borders(graph: Graph, run: Run, used: Uses) -> None:
     given = {
         Value(node.index, number): None
         for node in graph.nodes[run.first : run.stop]
-        for number in range(len(graph.tensors[node.index]))
+        for number in range(len(graph.applied[node.index].outputs))
         if used.last.get(Value(node.index, number), -1) >= run.stop
     }
     inside = [v for v in dict.fromkeys(run.activation.outputs) if run.first <= v.node < run.stop]

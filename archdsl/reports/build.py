@@ -29,7 +29,7 @@ def build_report(network: Network, batch: int = 1) -> Report:
         field, count = fields[node.index], counts[node.index]
         if field.axes not in field_reports:
             field_reports[field.axes] = _field(field)
-        outputs = graph.tensors[node.index]
+        outputs = graph.applied[node.index].outputs
         layers.append(
             LayerReport(
                 path=node.path,

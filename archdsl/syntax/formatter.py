@@ -41,6 +41,7 @@ def format_text(source: Source) -> str | None:
     for line in lines:
         for before, piece in zip(line.pieces, line.pieces[1:], strict=False):
             piece.gap = _gap(before, piece)
+    _drop_blanks(lines)
     _indent(lines)
     align(lines)
     return "".join(_texts(lines))
@@ -71,17 +72,24 @@ def _lines(text: str, pieces: Sequence[Piece]) -> list[Line]:
     return lines
 
 
-def _texts(lines: list[Line]) -> Iterator[str]:
+def _drop_blanks(lines: list[Line]) -> None:
+    """No blank line stays below an opening bracket or above a closing one."""
     opened = True
     for line in lines:
-        if line.blank_above and not opened and line.pieces[0].type not in CLOSERS:
+        if opened or line.pieces[0].type in CLOSERS:
+            line.blank_above = False
+        opened = [piece.type for piece in line.pieces if piece.type not in COMMENTS][-1:] in ([o] for o in OPENERS)
+
+
+def _texts(lines: list[Line]) -> Iterator[str]:
+    for line in lines:
+        if line.blank_above:
             yield "\n"
         yield " " * line.indent
         for piece in line.pieces:
             yield " " * piece.gap
             yield piece.text
         yield "\n"
-        opened = [piece.type for piece in line.pieces if piece.type not in COMMENTS][-1:] in ([o] for o in OPENERS)
 
 
 # ---------------------------------------------------------------- spaces

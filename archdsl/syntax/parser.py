@@ -63,7 +63,7 @@ class _Reading:
         self.problems: list[Diagnostic] = []
         self.found = sorted(problem.span.start for problem in read.problems)
         self.doubtful = _joined(read.doubtful)
-        self.rows = _automaton().rows
+        self.rows, self.gotos, _ = _automaton()
         self.states = [0]
         self.values: list[Any] = []
 
@@ -79,7 +79,7 @@ class _Reading:
 
     def feed(self, tokens: list[Token], at: int) -> int:
         """Feeds the tokens from `at` on; the index of the first that does not fit, or else their number."""
-        rows, states, values, builder = self.rows, self.states, self.values, self.builder
+        rows, gotos, states, values = self.rows, self.gotos, self.states, self.values
         row = rows[states[-1]]
         count = len(tokens)
         while at < count:
@@ -87,7 +87,7 @@ class _Reading:
             kind = token[0]
             while True:
                 action = row.get(kind)
-                if type(action) is int:
+                if isinstance(action, int):
                     states.append(action)
                     values.append(token)
                     row = rows[action]
@@ -95,21 +95,18 @@ class _Reading:
                     break
                 if action is None:
                     return at
-                if action.size:
-                    if action.make is None:  # one child stands for itself
-                        states.pop()
-                        state = rows[states[-1]][action.origin]
-                        states.append(state)
-                        row = rows[state]
-                        continue
-                    children = values[-action.size :]
-                    del states[-action.size :], values[-action.size :]
+                size, origin, make, spliced = action
+                if make is None:  # one child stands for itself
+                    states.pop()
                 else:
                     children = []
-                if action.spliced:
-                    children = _splice(children, action.spliced)
-                values.append(action.make(builder, children))
-                state = rows[states[-1]][action.origin]
+                    if size:
+                        children = values[-size:]
+                        del states[-size:], values[-size:]
+                    if spliced:
+                        children = _splice(children, spliced)
+                    values.append(make(self.builder, children))
+                state = gotos[states[-1]][origin]
                 states.append(state)
                 row = rows[state]
         return at
@@ -203,7 +200,7 @@ def _splice(children: list[Any], at: tuple[int, ...]) -> list[Any]:
 
 
 class _Reduction(NamedTuple):
-    """A rule: how many values it takes, and the method of the builder that makes them one (None: a single one stays)."""
+    """A rule: how many values it takes, and what of the builder makes them one; without, a single one stays."""
 
     size: int
     origin: str
@@ -213,6 +210,7 @@ class _Reduction(NamedTuple):
 
 class _Automaton(NamedTuple):
     rows: list[dict[str, int | _Reduction]]
+    gotos: list[dict[str, int]]
     scanner: Scanner
 
 
@@ -221,18 +219,14 @@ def _automaton() -> _Automaton:
     tables = load_tables()
     reductions = []
     for origin, size, transparent, spliced in tables.reductions:
-        if transparent and size == 1:
-            make = None
-        elif origin.startswith("_"):
-            make = _together
-        else:
-            make = getattr(TreeBuilder, origin)
-        reductions.append(_Reduction(size, origin, make, spliced))
+        make = _together if origin.startswith("_") else getattr(TreeBuilder, origin, None)
+        assert make or (transparent and size == 1), origin
+        reductions.append(_Reduction(size, origin, None if transparent and size == 1 else make, spliced))
     rows: list[dict[str, int | _Reduction]] = [
         {symbol: to if to >= 0 else reductions[~to] for symbol, to in row.items()} for row in tables.states
     ]
     rows[tables.end]["$END"] = tables.end
-    return _Automaton(rows, scanner(tables.terminals))
+    return _Automaton(rows, tables.states, scanner(tables.terminals))
 
 
 def _together(builder: TreeBuilder, children: list[Any]) -> list[Any]:

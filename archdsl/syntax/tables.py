@@ -40,7 +40,9 @@ def load_tables() -> Tables:
     symbols = data["symbols"]
     states = [dict(zip(map(symbols.__getitem__, row[::2]), row[1::2], strict=True)) for row in data["states"]]
     reductions = [Reduction(origin, size, flag, tuple(at)) for origin, size, flag, at in data["reductions"]]
-    return Tables({name: tuple(pattern) for name, pattern in data["terminals"].items()}, reductions, states, data["end"])
+    return Tables(
+        {name: tuple(pattern) for name, pattern in data["terminals"].items()}, reductions, states, data["end"]
+    )
 
 
 def build_tables() -> str:
@@ -51,7 +53,7 @@ def build_tables() -> str:
     from lark.parsers.lalr_analysis import Shift
 
     lark = Lark(grammar_text(), parser="lalr", lexer="basic", keep_all_tokens=True, maybe_placeholders=False)
-    table: Any = lark.parser.parser.parser.parse_table  # type: ignore[attr-defined]
+    table: Any = lark.parser.parser.parser.parse_table
     reductions: dict[Reduction, int] = {}
     order = [table.start_states["start"]]
     numbers = {order[0]: 0}

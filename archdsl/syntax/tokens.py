@@ -42,6 +42,7 @@ class Tokens:
 _PATTERNS = ("NEWLINE", "BLANK", "DOC", "COMMENT", "STRING", "SIZE", "NUMBER", "TIMES", "X", "NAME", "CAPITAL")
 _CLOSES = {"RPAR": "LPAR", "RSQB": "LSQB", "RBRACE": "LBRACE"}
 _OPENS = {opener: closer for closer, opener in _CLOSES.items()}
+_INDENTATION = re.compile(r"[ \t]*")
 _SHOWN_CLOSERS = {"LPAR": ")", "LSQB": "]", "LBRACE": "}"}
 _JOINS_NEXT_LINE = {"ARROW", "BAR", "LBRACE", "NEWLINE"}
 _JOINS_LINE_ABOVE = {"ARROW", "BAR", "RBRACE", "ELSE"}
@@ -95,6 +96,7 @@ class _Tokenizer:
         self.open: list[Token] = []
         self.doubtful: list[tuple[int, int]] = []
         self.depth = 0
+        self.outermost = 0  # where the line begins in which the outermost open bracket stands
 
     def run(self) -> Tokens:
         words, signs = self.scanner.words, self.scanner.signs
@@ -102,6 +104,7 @@ class _Tokenizer:
         docs: list[Token] = []
         joins_above, joins_next = _JOINS_LINE_ABOVE, _JOINS_NEXT_LINE
         newline = False
+        line_start = 0
         enclosed = False  # inside ( ) or [ ], where newlines do not count
         last = "NEWLINE"
         append = tokens.append
@@ -111,6 +114,7 @@ class _Tokenizer:
                 continue
             if kind == "NEWLINE":
                 newline = not enclosed
+                line_start = match.end()
                 continue
             assert kind is not None
             start, end = match.span()
@@ -131,7 +135,7 @@ class _Tokenizer:
                 continue
             if newline:
                 newline = False
-                if kind in ("NET", "BLOCK") and self.open and self.column(start) <= self.column(self.open[0].start, True):
+                if kind in ("NET", "BLOCK") and self.open and not self.is_nested(start - line_start):
                     self.close_all(start)
                     last = tokens[-1].type
                 if last not in joins_next and kind not in joins_above:
@@ -140,6 +144,8 @@ class _Tokenizer:
                 (comments if kind in _UNDOCUMENTED else tokens).extend(docs)
                 docs = []
             if kind in _OPENS:
+                if not self.open:
+                    self.outermost = line_start
                 self.open.append(Token(kind, text, start, end))
                 enclosed = kind != "LBRACE"
                 if len(self.open) > self.depth:
@@ -182,13 +188,9 @@ class _Tokenizer:
         while self.open:
             self.unclosed(self.open.pop(), position)
 
-    def column(self, offset: int, of_line: bool = False) -> int:
-        """How far from the line's beginning an offset stands, or what stands first in its line."""
-        text = self.source.text
-        start = text.rfind("\n", 0, offset) + 1
-        if of_line:
-            return len(text[start:offset]) - len(text[start:offset].lstrip(" \t"))
-        return offset - start
+    def is_nested(self, column: int) -> bool:
+        """Whether a definition at a column stands in the open one by its indentation: not where a `}` was forgotten."""
+        return column > len(_INDENTATION.match(self.source.text, self.outermost)[0])  # type: ignore[index]
 
     def unclosed(self, opener: Token, position: int) -> None:
         closer = _SHOWN_CLOSERS[opener.type]
@@ -206,6 +208,7 @@ class _Tokenizer:
     # ------------------------------------------------------------ characters
 
     def stray(self, text: str, start: int) -> None:
+        help: str | None
         if text[0].isdigit():
             message, help = f"`{shown(text)}` is neither a number nor a name", "names begin with a small letter or _"
         elif text == "\r":
@@ -243,4 +246,3 @@ def shown(text: str) -> str:
     """Text that is safe to show: what cannot be printed is escaped, what is long is cut."""
     text = text if len(text) <= 24 else text[:21] + "..."
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-

@@ -105,17 +105,13 @@ class TreeBuilder:
     def variant(self, children: Children) -> tree.Variant:
         doc = self.doc(children)
         arguments = next((c for c in children if type(c) is tuple), ())
-        return tree.Variant(
-            children[0].start, children[-1].end, _name(children[1]), _name(children[3]), arguments, doc
-        )
+        return tree.Variant(children[0].start, children[-1].end, _name(children[1]), _name(children[3]), arguments, doc)
 
     def block(self, children: Children) -> tree.Block:
         doc = self.doc(children)
         parameters = next((c for c in children if type(c) is tuple), ())
         takes = next((tuple(c) for c in children if type(c) is list), ())
-        return tree.Block(
-            children[0].start, children[-1].end, _name(children[1]), parameters, takes, children[-1], doc
-        )
+        return tree.Block(children[0].start, children[-1].end, _name(children[1]), parameters, takes, children[-1], doc)
 
     def parameters(self, children: Children) -> tuple[tree.Parameter, ...]:
         return tuple(c for c in children if type(c) is tree.Parameter)
@@ -203,7 +199,7 @@ class TreeBuilder:
     def group(self, children: Children) -> tree.Group:
         return tree.Group(children[0].start, children[-1].end, tuple(children[1:-1:2]))
 
-    def condition(self, children: Children) -> tree.Condition:
+    def condition(self, children: Children) -> Any:
         otherwise = children[4] if len(children) == 5 else None
         start, end = children[0].start, children[-1].end
         if type(otherwise) is tree.Body or otherwise is None:
@@ -221,7 +217,7 @@ class TreeBuilder:
         stop = children[inside + 3] if type(children[inside + 2]) is Token else None
         return tree.Loop(children[0].start, children[-1].end, names, rows, stop, children[-1])
 
-    def repeat(self, children: Children) -> tree.Repeat:
+    def repeat(self, children: Children) -> Any:
         element = children[0]
         if len(children) == 2:
             times = children[1]
@@ -229,12 +225,12 @@ class TreeBuilder:
             return self.nested(element, tree.Repeat(element.start, times.end, element, number))
         return self.nested(element, tree.Repeat(element.start, children[-1].end, element, children[3]))
 
-    def named(self, children: Children) -> tree.Named:
+    def named(self, children: Children) -> Any:
         element, label = children[0], children[2]
         numbered = len(children) > 3
         return self.nested(element, tree.Named(element.start, children[-1].end, element, label, numbered))
 
-    def checked(self, children: Children) -> tree.Checked:
+    def checked(self, children: Children) -> Any:
         element, shape = children[0], children[2]
         return self.nested(element, tree.Checked(element.start, shape.end, element, shape))
 
@@ -309,11 +305,11 @@ class TreeBuilder:
     def parenthesized(self, children: Children) -> Any:
         return children[1]
 
-    def attribute(self, children: Children) -> tree.Attribute:
+    def attribute(self, children: Children) -> Any:
         base, _, name = children
         return self.nested(base, tree.Attribute(base.start, name.end, base, name.text))
 
-    def index(self, children: Children) -> tree.Index:
+    def index(self, children: Children) -> Any:
         base = children[0]
         return self.nested(base, tree.Index(base.start, children[-1].end, base, children[2]))
 
@@ -415,7 +411,8 @@ def too_deep(file: tree.File, source: Source, problems: list[Diagnostic]) -> tre
 
 
 def _children(node: tree.Node) -> Iterator[tree.Node]:
-    for name in node.__match_args__[2:]:  # type: ignore[attr-defined]
+    names: tuple[str, ...] = type(node).__match_args__
+    for name in names[2:]:  # without start and end
         value = getattr(node, name)
         if isinstance(value, tree.Node):
             yield value

@@ -43,9 +43,9 @@ def import_torchvision() -> ModuleType:
     except RuntimeError as problem:
         if _declared or str(problem) != _SYMPTOM:
             raise
-    library = Library("torchvision", "FRAGMENT")
+    library = Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for operator in _OPERATORS:
-        library.define(operator)
+        library.define(operator)  # type: ignore[no-untyped-call]
     _declared.append(library)
     for name in [name for name in sys.modules if name == "torchvision" or name.startswith("torchvision.")]:
         del sys.modules[name]  # half imported

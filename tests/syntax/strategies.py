@@ -65,9 +65,7 @@ def larger_expressions(inner):
 
 expressions = st.recursive(atoms, larger_expressions, max_leaves=6)
 bare_values = postfixes(atoms | node(tree.Function, names, arguments_of(expressions)), expressions)
-bare_arguments = st.one_of(
-    node(tree.Argument, st.none(), bare_values), node(tree.Argument, names, expressions)
-)
+bare_arguments = st.one_of(node(tree.Argument, st.none(), bare_values), node(tree.Argument, names, expressions))
 docs = st.just("") | st.lists(
     st.text(st.characters(exclude_characters="\r\n"), max_size=9).map(str.strip), min_size=1, max_size=3
 ).map("\n".join)

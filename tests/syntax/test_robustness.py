@@ -38,7 +38,7 @@ def read(text):
 
 
 @given(st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=4000, deadline=None)
 def test_an_edit_of_one_character_gives_a_tree_or_diagnostics(data):
     text = data.draw(st.sampled_from(TEXTS))
     at = data.draw(st.integers(0, len(text) - 1))
@@ -61,7 +61,7 @@ def test_any_text_gives_a_tree_or_diagnostics(parts):
 
 
 @given(st.lists(st.sampled_from(sorted({word for text in TEXTS for word in text.split(" ")})), max_size=40))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=3001, deadline=None)
 def test_any_row_of_words_gives_a_tree_or_diagnostics(words):
     read(" ".join(words))
 

@@ -84,7 +84,10 @@ def test_operators_are_declared_where_the_import_fails_for_want_of_them(tmp_path
         (OTHER_ERROR, "RuntimeError: operator torchvision::roi_align does not exist\n"),
         ("import torchvision_is_incomplete\n", "ModuleNotFoundError: No module named 'torchvision_is_incomplete'\n"),
         (NEEDS_OPERATORS + OTHER_ERROR, "RuntimeError: operator torchvision::roi_align does not exist\n"),
-        ("raise RuntimeError('operator torchvision::nms does not exist')", "operator torchvision::nms does not exist\n"),
+        (
+            "raise RuntimeError('operator torchvision::nms does not exist')",
+            "operator torchvision::nms does not exist\n",
+        ),
     ],
 )
 def test_other_errors_are_not_hidden(tmp_path: Path, source: str, error: str) -> None:

@@ -1,0 +1,80 @@
+"""The arguments that several commands take, each declared once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from archdsl.diagnostics.model import nearest
+
+
+def choice(flag: str, help: str, words: Sequence[str]) -> Any:
+    """An option that takes one of some words."""
+
+    def chosen(value: str) -> str:
+        if value in words:
+            return value
+        near = nearest(value, words)
+        hint = f"did you mean {near}?" if near else f"choose from {', '.join(words)}"
+        raise typer.BadParameter(f"there is no {value!r}; {hint}")
+
+    return typer.Option(
+        flag, metavar="|".join(words), help=help, callback=chosen, autocompletion=_completing(lambda: words)
+    )
+
+
+def _completing(words: Callable[[], Sequence[str]]) -> Callable[[str], list[str]]:
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in words() if word.startswith(incomplete)]
+
+    return complete
+
+
+def _shipped() -> Sequence[str]:
+    from archdsl.loading import shipped_networks
+
+    return shipped_networks()
+
+
+def output_ending_in(*endings: str) -> Callable[[Path], Path]:
+    """Refuses a file's name with another ending, or in a folder that is not there, before any work is done."""
+
+    def checked(path: Path) -> Path:
+        if path.suffix.lower() not in endings:
+            raise typer.BadParameter(f"{path} must end in {', '.join(endings[:-1])} or {endings[-1]}")
+        return writable(path)
+
+    return checked
+
+
+def writable(path: Path) -> Path:
+    """Refuses a file that is a folder, or in a folder that is not there; `-` is standard output."""
+    if path.is_dir():
+        raise typer.BadParameter(f"{path} is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {path.parent}")
+    return path
+
+
+Spec = Annotated[
+    str,
+    typer.Argument(
+        metavar="NET",
+        help="A network that ships, a file with one network, or file.arch::name.",
+        autocompletion=_completing(_shipped),
+    ),
+]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="A parameter of the network: -p classes=10."),
+]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input", metavar="[NAME=]SHAPE", help="The shape of the input, 3x320x320; of one of several, rgb=3x224x224."
+    ),
+]
+Depth = Annotated[int | None, typer.Option("--depth", min=0, metavar="N", help="How deep modules are opened.")]

@@ -1,0 +1,30 @@
+"""archdsl report: shapes, receptive fields, parameters and costs of every layer."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from archdsl.cli.networks import sound
+from archdsl.cli.options import Depth, Inputs, Parameters, Spec, choice
+from archdsl.cli.terminal import colored, put
+from archdsl.reports import FORMATS, renderer
+
+
+def command(
+    net: Spec,
+    format: Annotated[str, choice("--format", "How the report is printed.", FORMATS)] = "table",
+    depth: Depth = None,
+    inputs: Inputs = None,
+    batch: Annotated[int, typer.Option("--batch", min=1, max=2**31, metavar="N", help="Samples to count for.")] = 1,
+    parameters: Parameters = None,
+) -> None:
+    """Print sizes and costs of every layer.
+
+    Shapes, receptive fields, parameters and multiply-accumulates; the table folds repeats.
+    """
+    report = sound(net, parameters, inputs).report(batch=batch)
+    extra = {"color": colored(sys.stdout)} if format == "table" else {}
+    put(renderer(format)(report, depth=depth, **extra))

@@ -1,0 +1,153 @@
+"""The graph in the making, and the findings about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+from archdsl import limits
+from archdsl.diagnostics.model import Diagnostic, Label, error, warning
+from archdsl.elaborate.naming import Frame
+from archdsl.elaborate.values import Env
+from archdsl.graph import Activation, GraphInput, GraphOutput, Node, Value
+from archdsl.layers.applied import Applied
+from archdsl.layers.base import Layer
+from archdsl.layers.tensor import UNKNOWN, Tensor
+from archdsl.source import Span
+from archdsl.syntax import tree
+
+NOTHING = Value(-1)
+"""Stands where an error, already reported, keeps a value from being known."""
+
+Flow = tuple[Value, ...]
+"""What flows from one element to the next: one value, or several after branches."""
+
+
+class TooMuchError(Exception):
+    """The network has grown beyond the limits; that has been reported."""
+
+
+class Builder:
+    """Collects nodes, modules and findings."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.applied: list[Applied] = []
+        self.activations: list[Activation] = []
+        self.names: dict[Value, str] = {}
+        self.local_names: dict[tuple[int, Value], str] = {}
+        self.inputs: list[GraphInput] = []
+        self.outputs: list[GraphOutput] = []
+        self.diagnostics: list[Diagnostic] = []
+        self.reported: set[tuple[str, int, int, int]] = set()
+        self.frame = Frame("", 0, False)
+        self.steps = 0
+
+    def tensor(self, value: Value) -> Tensor:
+        """The shape of a value; UNKNOWN after an error."""
+        return UNKNOWN if value.node < 0 else self.applied[value.node].outputs[value.output]
+
+    def add(self, name: str, applied: Applied, inputs: Flow, span: Span) -> Flow:
+        """Puts a layer into the graph, in the module being filled; returns its results."""
+        index = len(self.nodes)
+        frame = self.frame
+        self.nodes.append(Node(index, frame.prefix + name, applied.layer, inputs, span, frame.activation, frame.reused))
+        self.applied.append(applied)
+        if len(applied.outputs) == 1:
+            return (Value(index, 0),)
+        return tuple([Value(index, number) for number in range(len(applied.outputs))])
+
+    def layer_of(self, value: Value) -> Layer:
+        return self.nodes[value.node].layer
+
+    # ------------------------------------------------------------ modules
+
+    def enter(self, activation: Activation, frame: Frame) -> None:
+        """Begins to fill a module."""
+        self.activations.append(activation)
+        self.frame = frame
+
+    def leave(self, index: int, outer: Frame, flow: Flow, nodes: int, name: str) -> Flow:
+        """Ends a module. One that holds nothing is no module: its name is free again."""
+        self.frame = outer
+        if len(self.nodes) == nodes and len(self.activations) == index + 1:
+            self.activations.pop()
+            if name in outer.names:
+                del outer.names[name]
+                if outer.numbered and name.isdigit():
+                    outer.next_number -= 1
+            return flow
+        self.activations[index] = self.activations[index]._replace(outputs=flow)
+        return flow
+
+    def take_name(self, label: str | None, word: str, at: tree.Node, env: Env, is_module: bool = True) -> str:
+        """The name for an element in the module being filled: the one it was given, or the next default."""
+        span = Span(env.module.source, at.start, at.end)
+        if label is None:
+            return self.frame.default_name(word, span, is_module)
+        before = self.frame.take(label, span)
+        if before is not None:
+            labels = [Label(before, "taken here")]
+            help = "choose another name, or `share` one module to use it twice"
+            message = f"`{label}` is already the name of an element here"
+            self.report("duplicate-name", message, at, env, labels=labels, help=help)
+        return label
+
+    # ------------------------------------------------------------ findings
+
+    def report(
+        self,
+        code: str,
+        message: str,
+        node: tree.Node,
+        env: Env,
+        *,
+        label: str = "",
+        labels: Sequence[Label] = (),
+        notes: Sequence[str] = (),
+        help: str | None = None,
+        warn: bool = False,
+    ) -> None:
+        """Puts down a finding, once for each place in the text, with the trail of blocks that led there."""
+        span = Span(env.module.source, node.start, node.end)
+        key = (code, id(span.source), span.start, span.end)
+        if key in self.reported:
+            return
+        self.reported.add(key)
+        make = warning if warn else error
+        notes = [*notes, *self.trail()]
+        self.diagnostics.append(make(code, message, span, label=label, labels=labels, notes=notes, help=help))
+
+    def warn_at(self, span: Span, code: str, message: str, help: str) -> None:
+        """Puts down a warning about a place that is known as a span, once."""
+        key = (code, id(span.source), span.start, span.end)
+        if key not in self.reported:
+            self.reported.add(key)
+            self.diagnostics.append(warning(code, message, span, help=help))
+
+    def trail(self) -> list[str]:
+        """The calls of blocks that led here, the innermost first."""
+        notes = []
+        at: int | None = self.frame.activation
+        while at is not None and at < len(self.activations):
+            activation = self.activations[at]
+            if activation.kind == "block":
+                named = "" if activation.transparent else f", as {activation.path}"
+                notes.append(f"in {activation.call}, written at {activation.span}{named}")
+            at = activation.parent
+        if len(notes) > 8:
+            notes[4:-4] = [f"... and {len(notes) - 8} more blocks around"]
+        return notes
+
+    def too_much(self, node: tree.Node, env: Env, message: str) -> NoReturn:
+        """Gives up on a network that would exhaust the machine."""
+        self.report("too-many-layers", message, node, env, help="a smaller repeat, or a block used less often")
+        raise TooMuchError
+
+    def step(self, node: tree.Node, env: Env) -> None:
+        """Counts one turn of a repeat, a loop or a block."""
+        self.steps += 1
+        if self.steps > limits.STEPS:
+            self.too_much(node, env, f"the network takes more than {limits.STEPS:,} steps to write out")
+        if len(self.nodes) > limits.LAYERS:
+            self.too_much(node, env, f"the network has more than {limits.LAYERS:,} layers")

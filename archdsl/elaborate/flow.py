@@ -1,0 +1,438 @@
+"""The walk through a body: what flows from one element into the next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from archdsl import limits
+from archdsl.diagnostics.model import Label, nearest
+from archdsl.elaborate.builder import NOTHING, Builder, Flow
+from archdsl.elaborate.expressions import describe
+from archdsl.elaborate.modules import Modules
+from archdsl.elaborate.naming import refused_name
+from archdsl.elaborate.values import (
+    MISSING,
+    OPEN,
+    SILENT,
+    BlockValue,
+    Env,
+    LayerValue,
+    NetValue,
+    Partial,
+    Shared,
+)
+from archdsl.graph import Value
+from archdsl.layers.tensor import agree
+from archdsl.syntax import tree
+
+if TYPE_CHECKING:
+    from archdsl.elaborate.binding import Binder
+    from archdsl.elaborate.expressions import Expressions
+    from archdsl.elaborate.files import Files
+    from archdsl.elaborate.placing import Placer
+    from archdsl.elaborate.ports import Ports
+    from archdsl.layers.catalog import Catalog
+
+
+class Walker:
+    """Walks through statements and elements, and puts what it meets into the graph."""
+
+    def __init__(
+        self,
+        builder: Builder,
+        expressions: Expressions,
+        binder: Binder,
+        placer: Placer,
+        ports: Ports,
+        files: Files,
+        catalog: Catalog,
+    ) -> None:
+        self.builder = builder
+        self.report = builder.report
+        self.expressions = expressions
+        self.binder = binder
+        self.placer = placer
+        self.ports = ports
+        self.files = files
+        self.catalog = catalog
+        self.modules = Modules(self)
+        self.expectations: list[tuple[tree.Expect, Env]] = []
+        self.depth = 0
+
+    # ------------------------------------------------------------ statements
+
+    def body(self, body: tree.Body, flow: Flow, env: Env) -> Flow:
+        for statement in body.statements:
+            if type(statement) is tree.Line:
+                flow = self.chain(statement.chain, flow, env)
+            else:
+                flow = self.statement(statement, flow, env)
+        return flow
+
+    def statement(self, statement: tree.Statement, flow: Flow, env: Env) -> Flow:
+        at_top = self.builder.frame.activation == 0 and not self.modules.calls
+        if isinstance(statement, tree.Mistake):
+            return (NOTHING,)
+        if isinstance(statement, tree.Input | tree.Output) and not at_top:
+            what = "an input" if isinstance(statement, tree.Input) else "an output"
+            message = f"{what} belongs to a network, not to a block or a group"
+            help = "a block names its inputs after `takes`, and gives what flows at its end"
+            self.report("misplaced", message, statement, env, help=help)
+        elif isinstance(statement, tree.Input):
+            value = self.ports.input(statement, env)
+            only_inputs = len(self.builder.nodes) == len(self.builder.inputs)
+            return (*flow, value) if only_inputs and len(self.builder.inputs) > 1 else (value,)
+        elif isinstance(statement, tree.Output):
+            self.ports.output(statement, env)
+        elif isinstance(statement, tree.Let):
+            self.let(statement, env)
+        elif isinstance(statement, tree.Default):
+            self.files.default(statement, env)
+        elif isinstance(statement, tree.Share):
+            self.modules.share(statement, env)
+        elif isinstance(statement, tree.Expect):
+            self.expect(statement, env)
+        return flow
+
+    def let(self, statement: tree.Let, env: Env) -> None:
+        name = statement.name.text
+        if name in env.names:
+            message = f"`{name}` is already set here"
+            self.report("duplicate-name", message, statement.name, env, help="choose another name; a let does not change")
+        else:
+            env.names[name] = self.expressions.value(statement.value, env)
+
+    def expect(self, statement: tree.Expect, env: Env) -> None:
+        """A network's contracts wait for the analyses; a block's are about shapes and are decided here."""
+        if not self.modules.calls:
+            self.expectations.append((statement, env))
+            return
+        value = self.expressions.value(statement.condition, env)
+        if value is False:
+            notes = self.sides(statement.condition, env)
+            self.report("expectation", "this does not hold", statement.condition, env, notes=notes)
+        elif value is not True and value is not SILENT and value is not OPEN:
+            message = f"`expect` needs yes or no, got {describe(value)}"
+            self.report("bad-expression", message, statement.condition, env)
+
+    def sides(self, node: tree.Expression, env: Env) -> list[str]:
+        """What the parts of a condition that are not plain numbers come to."""
+        if isinstance(node, tree.Binary) and node.operator in ("and", "or"):
+            return [*self.sides(node.left, env), *self.sides(node.right, env)]
+        if isinstance(node, tree.Unary):
+            return self.sides(node.operand, env)
+        notes = []
+        for part in (node.left, node.right) if isinstance(node, tree.Binary) else ():
+            if not isinstance(part, tree.Number):
+                text = env.module.source.text[part.start : part.end]
+                value = self.expressions.value(part, env)
+                notes.append(f"{text} = {value:,}" if isinstance(value, int) else f"{text} = {value}")
+        return notes
+
+    # ------------------------------------------------------------ elements
+
+    def chain(self, chain: tree.Chain, flow: Flow, env: Env) -> Flow:
+        first = True
+        for element in chain.elements:
+            if type(element) is tree.Call:
+                flow = self.call(element, flow, env, first)
+            else:
+                flow = self.element(element, flow, env, first)
+            first = False
+        return flow
+
+    def element(
+        self,
+        element: tree.Element,
+        flow: Flow,
+        env: Env,
+        first: bool = False,
+        label: str | None = None,
+        numbered: bool = False,
+    ) -> Flow:
+        """One element. `label` is the name that `as` gives it, `numbered` whether its children are numbered."""
+        self.depth += 1
+        try:
+            if self.depth > limits.NESTING:
+                message = f"blocks and brackets nest more than {limits.NESTING} deep"
+                self.report("too-deep", message, element, env, help="move the inner part into a block, used beside")
+                return (NOTHING,)
+            if isinstance(element, tree.Call):
+                return self.call(element, flow, env, first, label, numbered)
+            if isinstance(element, tree.Named):
+                return self.named(element, flow, env, first)
+            if isinstance(element, tree.Checked):
+                flow = self.element(element.element, flow, env, first, label, numbered)
+                self.check(element, flow, env)
+                return flow
+            if isinstance(element, tree.Mistake):
+                return (NOTHING,)
+            if label is not None:
+                return self.modules.group(element, flow, env, label, numbered)
+            if isinstance(element, tree.Group):
+                return self.group(element, flow, env)
+            if isinstance(element, tree.Repeat):
+                return self.repeat(element, flow, env)
+            if isinstance(element, tree.Condition):
+                return self.condition(element, flow, env)
+            return self.loop(element, flow, env)
+        finally:
+            self.depth -= 1
+
+    def group(self, group: tree.Group, flow: Flow, env: Env) -> Flow:
+        """Branches over one value; where as many values flow as there are branches, one for each."""
+        branches = group.branches
+        if len(branches) == 1:
+            return self.chain(branches[0], flow, env)
+        results: list[Value] = []
+        apart = len(flow) == len(branches)
+        for number, branch in enumerate(branches):
+            if len(flow) > 1 and not apart and not self.begins_with_value(branch, env):
+                message = f"{len(flow)} values flow into {len(branches)} branches"
+                help = "merge them before, or give each its branch"
+                self.report("wrong-inputs", message, branch, env, help=help)
+                return (NOTHING,)
+            results.extend(self.chain(branch, (flow[number],) if apart else flow, env))
+        return tuple(results)
+
+    def begins_with_value(self, branch: tree.Chain, env: Env) -> bool:
+        first: tree.Element = branch.elements[0]
+        while isinstance(first, tree.Named | tree.Checked):
+            first = first.element
+        return isinstance(first, tree.Call) and not first.arguments and type(env.find(first.name.text)) is Value
+
+    def repeat(self, repeat: tree.Repeat, flow: Flow, env: Env) -> Flow:
+        count = self.expressions.settled(repeat.count, env)
+        if count is SILENT:
+            return (NOTHING,)
+        if isinstance(count, bool) or not isinstance(count, int | float) or count != int(count) or count < 0:
+            message = f"a repeat needs a whole number from 0 up, got {describe(count)}"
+            self.report("bad-argument", message, repeat.count, env)
+            return (NOTHING,)
+        nodes = self.builder.nodes
+        for done in range(int(count)):
+            self.builder.step(repeat, env)
+            before, had = flow, len(nodes)
+            flow = self.element(repeat.element, flow, env)
+            made = len(nodes) - had
+            total = had + made * (int(count) - done)
+            if total > limits.LAYERS and made:
+                message = f"{int(count):,} times {made} layers makes {total:,}, more than {limits.LAYERS:,}"
+                self.builder.too_much(repeat, env, message)
+            if NOTHING in flow or (flow == before and not made):
+                break  # an error, or nothing that another turn would change
+        return flow
+
+    def condition(self, condition: tree.Condition, flow: Flow, env: Env) -> Flow:
+        test = self.expressions.settled(condition.test, env)
+        if test is SILENT:
+            return (NOTHING,)
+        if not isinstance(test, bool):
+            message = f"`if` needs yes or no, got {describe(test)}"
+            self.report("bad-expression", message, condition.test, env, help="compare it: `n > 0`")
+            return (NOTHING,)
+        body = condition.then if test else condition.otherwise
+        return flow if body is None else self.body(body, flow, Env(env.module, env))
+
+    def loop(self, loop: tree.Loop, flow: Flow, env: Env) -> Flow:
+        rows = self.rows(loop, env)
+        if rows is None:
+            return (NOTHING,)
+        names = [name.text for name in loop.names]
+        for number, row in enumerate(rows):
+            self.builder.step(loop, env)
+            values = row if len(names) > 1 and isinstance(row, tuple) else (row,)
+            if len(values) != len(names):
+                items = loop.rows.items if isinstance(loop.rows, tree.List) else ()
+                at = items[number] if number < len(items) else loop.rows
+                message = f"row {number + 1} has {len(values)} values for {len(names)} names ({', '.join(names)})"
+                self.report("bad-expression", message, at, env)
+                return (NOTHING,)
+            inner = Env(env.module, env)
+            inner.names.update(zip(names, values, strict=True))
+            flow = self.body(loop.body, flow, inner)
+        return flow
+
+    def rows(self, loop: tree.Loop, env: Env) -> Sequence[Any] | None:
+        """What a loop runs over: the rows of a table, the items of a list, the numbers of a range."""
+        first = self.expressions.settled(loop.rows, env)
+        if loop.stop is None:
+            if first is not SILENT and not isinstance(first, tuple):
+                help = "write a table `[[64, 2], [128, 3]]`, a list, or a range `0..n`"
+                message = f"a loop runs over a list, got {describe(first)}"
+                self.report("bad-expression", message, loop.rows, env, help=help)
+                return None
+            return None if first is SILENT else first
+        stop = self.expressions.settled(loop.stop, env)
+        for value, node in ((first, loop.rows), (stop, loop.stop)):
+            if value is SILENT:
+                return None
+            if not isinstance(value, int) or isinstance(value, bool):
+                message = f"a range runs between whole numbers, got {describe(value)}"
+                self.report("bad-expression", message, node, env)
+                return None
+        if stop - first > limits.STEPS:
+            message = f"this loop runs {stop - first:,} times, more than {limits.STEPS:,}"
+            self.builder.too_much(loop, env, message)
+        return range(first, stop)
+
+    # ------------------------------------------------------------ names and checked shapes
+
+    def named(self, named: tree.Named, flow: Flow, env: Env, first: bool) -> Flow:
+        """X as name: the name of X's value and of its module."""
+        label = self.label(named.label, env)
+        if label is None:
+            self.element(named.element, flow, env, first)
+            return (NOTHING,)
+        inner: tree.Element = named.element
+        while isinstance(inner, tree.Checked):
+            inner = inner.element
+        if isinstance(inner, tree.Named):
+            self.report("duplicate-name", "this already has a name", named.label, env, help="keep one `as`")
+            return self.element(named.element, flow, env, first)
+        flow = self.element(named.element, flow, env, first, label, named.numbered)
+        if not label.isdigit():
+            self.name_value(label, flow[0] if len(flow) == 1 else NOTHING, named.label, env)
+        return flow
+
+    def name_value(self, label: str, value: Value, at: tree.Node, env: Env) -> None:
+        """Lets the rest of the block or the network use a value by its name, from inside a loop as well."""
+        home = env
+        while home.parent is not None and home.parent.parent is not None:
+            home = home.parent
+        before = home.names.get(label)
+        if before is None:
+            home.names[label] = value
+        elif type(before) is not Value or (before != value and NOTHING not in (before, value)):
+            message = f"`{label}` is already {describe(before)} here"
+            self.report("duplicate-name", message, at, env, help="choose another name")
+            return
+        if value != NOTHING:
+            self.builder.names.setdefault(value, label)
+            self.builder.local_names[self.builder.frame.activation, value] = label
+
+    def label(self, label: tree.Label, env: Env) -> str | None:
+        """The text of a name, its computed parts worked out; None where it is none, which is then reported."""
+        parts = []
+        for part in label.parts:
+            if isinstance(part, str):
+                parts.append(part)
+                continue
+            value = self.expressions.settled(part, env)
+            if value is SILENT:
+                return None
+            if isinstance(value, bool) or not isinstance(value, int | str) or (isinstance(value, int) and value < 0):
+                message = f"a part of a name is a whole number or text, got {describe(value)}"
+                self.report("bad-argument", message, part, env)
+                return None
+            parts.append(str(value))
+        text = "".join(parts)
+        is_plain = text.isascii() and text.replace("_", "a").isalnum() and len(text) <= limits.NAME_CHARACTERS
+        if not is_plain or (text[0].isdigit() and not text.isdigit()):
+            help = "a name has letters, digits and _, and does not begin with a digit unless it is a number"
+            self.report("bad-argument", f"`{text[:40]}` cannot be a name", label, env, help=help)
+            return None
+        reason = refused_name(text)
+        if reason:
+            help = f"for instance `{text.strip('_') or 'layer'}1`"
+            self.report("reserved-name", f"a module cannot be called `{text}`: {reason}", label, env, help=help)
+            return None
+        return text
+
+    def check(self, checked: tree.Checked, flow: Flow, env: Env) -> None:
+        """X : shape."""
+        wanted = self.expressions.value(checked.shape, env)
+        if wanted is SILENT or NOTHING in flow or not flow:
+            return
+        if len(flow) != 1:
+            message = f"{len(flow)} values flow here, and one shape is written"
+            self.report("shape-mismatch", message, checked.shape, env)
+            return
+        sizes = wanted if isinstance(wanted, tuple) else (wanted,)
+        tensor = self.builder.tensor(flow[0])
+        pairs = list(zip(sizes, tensor.dims, strict=False))
+        wrong = [axis for axis, (size, actual) in enumerate(pairs) if size is not OPEN and not agree(size, actual)]
+        if not wrong and len(sizes) == len(tensor.dims):
+            return
+        provenance = self.placer.provenance
+        notes = [provenance.of_axis(flow[0], axis) for axis in wrong] if len(sizes) == len(tensor.dims) else []
+        written = env.module.source.text[checked.shape.start : checked.shape.end]
+        giver = provenance.source(flow[0])
+        labels = [Label(giver.span, f"{giver.layer.word} gives {tensor}")]
+        known = [note for note in dict.fromkeys(notes) if note]
+        message = f"expected {written}, got {tensor}"
+        self.report("shape-mismatch", message, checked.shape, env, labels=labels, notes=known)
+
+    # ------------------------------------------------------------ calls
+
+    def call(
+        self,
+        call: tree.Call,
+        flow: Flow,
+        env: Env,
+        first: bool,
+        label: str | None = None,
+        numbered: bool = False,
+    ) -> Flow:
+        """A word: a layer, a block, a shared module or a value, and a parameter that is one of them."""
+        name = call.name.text
+        found = env.find(name)
+        partial: Partial | None = None
+        if type(found) is Partial:
+            partial, found = found, found.target
+        kind = type(found)
+        layer: Any
+        if kind is LayerValue:
+            layer = found.layer
+        elif kind is BlockValue:
+            return self.modules.block(found, call, flow, env, label, numbered, partial)
+        elif kind is Shared:
+            if label is not None:
+                self.builder.frame.names.setdefault(label, self.builder.frame.names.get(name))  # type: ignore[arg-type]
+            return self.modules.shared(found, call, flow, env)
+        elif found is SILENT:
+            return (NOTHING,)
+        else:
+            layer = self.catalog.find(name)
+            if kind is Value and (layer is None or (first and not call.arguments)):
+                return self.value(call, found, layer is not None, env, first)
+            if layer is None:
+                self.unknown(call, found, env)
+                return (NOTHING,)
+        if numbered:
+            self.report("misplaced", f"{layer.word} has no children to number", call, env, help="leave the [] out")
+        return self.placer.layer(layer, call, flow, env, label, partial)
+
+    def value(self, call: tree.Call, value: Value, is_layer: bool, env: Env, first: bool) -> Flow:
+        """A value's name at the head of a line or a branch: what follows goes on from there."""
+        name = call.name.text
+        if is_layer:
+            message = f"`{name}` is a layer and the name of a value here"
+            self.report("ambiguous-name", message, call, env, help=f"rename the value: `... as {name}_out`")
+            return (NOTHING,)
+        if call.arguments:
+            self.report("extra-argument", f"`{name}` is a value and takes no arguments", call, env)
+            return (NOTHING,)
+        if not first:
+            message = f"`{name}` is a value and cannot stand after `->`"
+            help = f"begin a line with it, or merge it: `( id | {name} ) -> add`"
+            self.report("misplaced", message, call, env, help=help)
+            return (NOTHING,)
+        return (value,)
+
+    def unknown(self, call: tree.Call, found: Any, env: Env) -> None:
+        name = call.name
+        if found is not MISSING:
+            help = "a network cannot stand inside another; make its body a block" if type(found) is NetValue else None
+            message = f"`{name.text}` is {describe(found)}, not a layer or a block"
+            self.report("unknown-layer", message, name, env, help=help)
+            return
+        if name.text == "in":
+            help = "`in` is the input of a block without `takes`"
+        else:
+            usable = {n for n in env.visible() if not isinstance(env.find(n), int | float | str)}
+            usable |= {n for n in env.visible() if type(env.find(n)) is Value}
+            near = nearest(name.text, usable | set(self.catalog.words()))
+            help = f"did you mean `{near}`?" if near else "`archdsl list --layers` shows all layers"
+        self.report("unknown-layer", f"there is no layer, block or value `{name.text}`", name, env, help=help)

@@ -1,0 +1,218 @@
+"""Elements that hold others: blocks, groups with a name, shared modules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archdsl import limits
+from archdsl.diagnostics.model import Label
+from archdsl.elaborate.builder import NOTHING, Flow
+from archdsl.elaborate.naming import Frame, refused_name
+from archdsl.elaborate.values import BlockValue, Env, Partial, Shared
+from archdsl.graph import Activation
+from archdsl.source import Span
+from archdsl.syntax import tree
+
+if TYPE_CHECKING:
+    from archdsl.elaborate.flow import Walker
+
+
+class Modules:
+    """Fills modules, and lets the walker walk through what stands in them."""
+
+    def __init__(self, walker: Walker) -> None:
+        self.walker = walker
+        self.builder = walker.builder
+        self.report = walker.builder.report
+        self.calls: list[tree.Block] = []
+        """The blocks being walked through, the outermost first."""
+
+    # ------------------------------------------------------------ groups
+
+    def group(self, element: tree.Element, flow: Flow, env: Env, label: str, numbered: bool) -> Flow:
+        """A group with a name: a module that holds what stands in it."""
+        builder = self.builder
+        name = builder.take_name(label, label, element, env)
+        outer, nodes, index = builder.frame, len(builder.nodes), len(builder.activations)
+        path = outer.prefix + name
+        activation = Activation(
+            index=index,
+            path=path,
+            kind="group",
+            definition=label,
+            given=(),
+            inputs=flow,
+            outputs=(),
+            numbered=numbered,
+            parent=outer.activation,
+            span=Span(env.module.source, element.start, element.end),
+            reused=outer.reused,
+        )
+        builder.enter(activation, Frame(f"{path}.", index, numbered, outer.reused))
+        flow = self.walker.element(element, flow, env)
+        return builder.leave(index, outer, flow, nodes, name)
+
+    # ------------------------------------------------------------ blocks
+
+    def block(
+        self,
+        block: BlockValue,
+        call: tree.Call,
+        flow: Flow,
+        env: Env,
+        label: str | None,
+        numbered: bool,
+        partial: Partial | None,
+    ) -> Flow:
+        """A block's call: its parameters, what it takes, and a walk through its body."""
+        definition = block.definition
+        word = definition.name.text
+        builder = self.builder
+        builder.step(call, env)
+        if any(outer is definition for outer in self.calls):
+            names = " -> ".join([*(d.name.text for d in self.calls), word])
+            help = "a network has a fixed depth; repeat a block with x3"
+            self.report("recursion", f"{word} contains itself: {names}", call, env, help=help)
+            return (NOTHING,)
+        if len(self.calls) > limits.NESTING // 2:
+            message = f"blocks stand inside blocks more than {limits.NESTING // 2} deep"
+            self.report("too-deep", message, call, env, help="let some of them stand one after the other")
+            return (NOTHING,)
+        inner = Env(block.env.module, block.env)
+        given = [(a, partial.env) for a in partial.arguments] if partial else []
+        given += [(a, env) for a in call.arguments]
+        written = self.walker.binder.parameters(word, definition.parameters, given, inner, call, env)
+        outer = builder.frame
+        transparent = label is None and not numbered and is_one_named_element(definition.body)
+        name = "" if transparent else builder.take_name(label, word, call, env)
+        if written is None or not self.takes(definition, call, flow, inner, env):
+            return (NOTHING,)
+        nodes, index = len(builder.nodes), len(builder.activations)
+        numbers = [(p.name.text, inner.names[p.name.text]) for p in definition.parameters]
+        path = outer.prefix.removesuffix(".") if transparent else outer.prefix + name
+        activation = Activation(
+            index=index,
+            path=path,
+            kind="block",
+            definition=word,
+            given=written,
+            inputs=flow,
+            outputs=(),
+            numbered=numbered,
+            parent=outer.activation,
+            span=Span(env.module.source, call.start, call.end),
+            reused=outer.reused,
+            transparent=transparent,
+            doc=definition.doc,
+            parameters=tuple([(n, value) for n, value in numbers if isinstance(value, int | float)]),
+            takes=tuple([take.text for take in definition.takes]),
+        )
+        frame = outer.inside(index) if transparent else Frame(f"{path}.", index, numbered, outer.reused)
+        builder.enter(activation, frame)
+        self.calls.append(definition)
+        try:
+            result = self.walker.body(definition.body, () if definition.takes else flow, inner)
+        finally:
+            self.calls.pop()
+        if not result:
+            help = "end the block with a line that gives a value"
+            self.report("no-value", f"{word} gives nothing", call, env, help=help)
+            result = (NOTHING,)
+        if transparent:
+            outer.next_number = frame.next_number
+        return builder.leave(index, outer, result, nodes, name)
+
+    def takes(self, definition: tree.Block, call: tree.Call, flow: Flow, inner: Env, env: Env) -> bool:
+        """Names what flows into a block; False where it is not what the block takes."""
+        names = [take.text for take in definition.takes] or ["in"]
+        word = definition.name.text
+        if not flow:
+            self.walker.placer.no_value(call, env)
+            return False
+        if NOTHING in flow:
+            return False
+        if len(flow) != len(names):
+            if definition.takes:
+                what = f"takes {len(names)} values ({', '.join(names)})"
+                help = f"put branches before it: `( {' | '.join(names)} ) -> {word}`"
+            else:
+                what, help = "takes one value", f"merge the branches before {word}"
+            self.report("wrong-inputs", f"{word} {what}, got {len(flow)}", call, env, help=help)
+            return False
+        inner.names.update(zip(names, flow, strict=True))
+        return True
+
+    # ------------------------------------------------------------ shared modules
+
+    def share(self, statement: tree.Share, env: Env) -> None:
+        name = statement.name.text
+        reason = refused_name(name)
+        if reason:
+            message = f"a module cannot be called `{name}`: {reason}"
+            self.report("reserved-name", message, statement.name, env)
+            return
+        before = self.builder.frame.take(name, Span(env.module.source, statement.name.start, statement.name.end))
+        if before is not None or name in env.names:
+            labels = [Label(before, "first here")] if before else []
+            self.report("duplicate-name", f"`{name}` is already taken", statement.name, env, labels=labels)
+            return
+        env.names[name] = Shared(statement, env, self.builder.frame)
+
+    def shared(self, shared: Shared, call: tree.Call, flow: Flow, env: Env) -> Flow:
+        """A use of a shared module: built as if for the first time, under the one path, and compared with the first."""
+        name = shared.definition.name.text
+        builder = self.builder
+        outer, home = builder.frame, shared.frame
+        if call.arguments:
+            help = "its arguments stand where it is defined"
+            self.report("extra-argument", f"`{name}` is a shared module and takes no arguments", call, env, help=help)
+            return (NOTHING,)
+        if outer.prefix != home.prefix:
+            help = f"define `{name}` inside the named group that uses it"
+            self.report("misplaced", f"`{name}` is shared in another module than this", call, env, help=help)
+            return (NOTHING,)
+        nodes = len(builder.nodes)
+        builder.frame = Frame(home.prefix, outer.activation, False, shared.weights is not None)
+        try:
+            result = self.walker.element(shared.definition.element, flow, shared.env, label=name)
+        finally:
+            builder.frame = outer
+        if NOTHING in result:
+            return result
+        weights = {n.path: (n.layer.word, builder.applied[n.index].weights) for n in builder.nodes[nodes:]}
+        if shared.weights is None:
+            shared.weights = weights
+        elif shared.weights != weights:
+            self.mismatch(name, shared.weights, weights, call, env)
+            return (NOTHING,)
+        return result
+
+    def mismatch(self, name: str, before: dict[str, Any], now: dict[str, Any], call: tree.Call, env: Env) -> None:
+        different = sorted(path for path in before.keys() | now.keys() if before.get(path) != now.get(path))
+        notes = [f"{path}: {_weights(before.get(path))} before, {_weights(now.get(path))} here" for path in different]
+        message = f"`{name}` would need other weights here than where it is first used"
+        help = "give both uses the same number of channels"
+        self.report("share-mismatch", message, call, env, notes=notes[:4], help=help)
+
+
+def is_one_named_element(body: tree.Body) -> bool:
+    """Whether a block is nothing but one element with a name of its own, if anything: such a block adds no module."""
+    lines = [s for s in body.statements if not isinstance(s, tree.Let | tree.Default | tree.Expect)]
+    if len(lines) != 1 or not isinstance(lines[0], tree.Line) or len(lines[0].chain.elements) != 1:
+        return False
+    element = lines[0].chain.elements[0]
+    while isinstance(element, tree.Checked):
+        element = element.element
+    if isinstance(element, tree.Condition):
+        return all(b is None or is_one_named_element(b) for b in (element.then, element.otherwise))
+    return isinstance(element, tree.Named)
+
+
+def _weights(entry: Any) -> str:
+    if entry is None:
+        return "nothing"
+    word, weights = entry
+    shapes = ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in weights.items())
+    return f"{word} with {shapes}" if shapes else word
+
+

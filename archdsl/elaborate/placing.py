@@ -1,0 +1,174 @@
+"""A layer at its place: does what flows in suit it, and what comes out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archdsl import limits
+from archdsl.diagnostics.model import Label
+from archdsl.elaborate.builder import NOTHING, Builder, Flow
+from archdsl.elaborate.explain import Provenance, matching_help
+from archdsl.layers.applied import Applied
+from archdsl.layers.base import Layer, Problem
+from archdsl.layers.tensor import Tensor
+from archdsl.source import Span
+from archdsl.syntax import tree
+
+if TYPE_CHECKING:
+    from archdsl.elaborate.binding import Binder
+    from archdsl.elaborate.values import Env, Partial
+
+
+class Placer:
+    """Puts layers into the graph; a layer on shapes that it has met before is not worked out again."""
+
+    def __init__(self, builder: Builder, binder: Binder) -> None:
+        self.builder = builder
+        self.binder = binder
+        self.provenance = Provenance(builder.nodes, builder.applied)
+        self.known: dict[tuple[int, tuple[Tensor, ...]], Applied] = {}
+
+    def layer(
+        self,
+        cls: type[Layer],
+        call: tree.Call,
+        flow: Flow,
+        env: Env,
+        label: str | None,
+        partial: Partial | None = None,
+    ) -> Flow:
+        """Puts a layer into the graph; returns its results, or NOTHING after an error."""
+        builder = self.builder
+        bound = self.binder.layer(cls, call, env, partial)
+        if cls.word == "id":
+            return flow if bound is not None else (NOTHING,)
+        name = builder.take_name(label, cls.word, call, env, cls.is_module)
+        if bound is None:
+            return (NOTHING,)
+        layer, references = bound
+        inputs = flow + references if references else flow
+        if not inputs:
+            self.no_value(call, env)
+            return (NOTHING,)
+        if NOTHING in inputs:
+            return (NOTHING,)
+        nodes = builder.applied
+        if len(inputs) == 1:
+            value = inputs[0]
+            tensors: tuple[Tensor, ...] = (nodes[value[0]].outputs[value[1]],)
+        else:
+            tensors = tuple([nodes[value[0]].outputs[value[1]] for value in inputs])
+        key = (id(layer), tensors)
+        applied = self.known.get(key)
+        if applied is None:
+            applied = self.apply(layer, tensors, len(references), inputs, call, env)
+            if applied is None:
+                return (NOTHING,)
+            self.known[key] = applied
+        if len(nodes) >= limits.LAYERS:
+            builder.too_much(call, env, f"the network has more than {limits.LAYERS:,} layers")
+        return builder.add(name, applied, inputs, Span(env.module.source, call.start, call.end))
+
+    def no_value(self, call: tree.Call, env: Env) -> None:
+        """Reports a layer or a block into which nothing flows."""
+        inputs = self.builder.inputs
+        if not inputs:
+            help = "write an input first: `input 3x224x224`"
+            message = f"nothing flows into {call.name.text}: the network has no input"
+            self.builder.report("no-input", message, call, env, help=help)
+        else:
+            help = f"begin the line with a value: {', '.join(i.name for i in inputs)}"
+            self.builder.report("no-value", f"nothing flows into {call.name.text}", call, env, help=help)
+
+    def apply(
+        self,
+        layer: Layer,
+        tensors: tuple[Tensor, ...],
+        references: int,
+        inputs: Flow,
+        call: tree.Call,
+        env: Env,
+    ) -> Applied | None:
+        """Checks what flows into a layer and says what comes out; None where it cannot, which is then reported."""
+        cls = type(layer)
+        least, most = cls.inputs
+        merges = most is None or most > 1
+        count = len(tensors) if merges else len(tensors) - references
+        if count < least or (most is not None and count > most):
+            self.wrong_inputs(cls, count, inputs, call, env)
+            return None
+        for tensor in tensors:
+            if tensor.kind not in cls.accepts:
+                element = cls.conversions.get(tensor.kind)
+                help = f"put `{element}` before it" if element else None
+                message = f"{cls.word} takes {_kinds(cls.accepts)}, got {tensor}, {tensor.described}"
+                self.builder.report("wrong-kind", message, call, env, labels=self.givers(inputs, env), help=help)
+                return None
+            if tensor.kind == "map" and tensor.rank not in cls.ranks:
+                ranks = " or ".join(map(str, cls.ranks))
+                message = f"{cls.word} takes maps with {ranks} spatial axes, got {tensor} with {tensor.rank}"
+                self.builder.report("wrong-rank", message, call, env, labels=self.givers(inputs, env))
+                return None
+        problems = list(layer.check(*tensors))
+        for problem in problems:
+            self.problem(layer, problem, inputs, call, env)
+        if problems:
+            return None
+        output = layer.output(*tensors)
+        return Applied(layer, tensors, (output,) if isinstance(output, Tensor) else tuple(output))
+
+    # ------------------------------------------------------------ what is wrong
+
+    def wrong_inputs(self, cls: type[Layer], count: int, inputs: Flow, call: tree.Call, env: Env) -> None:
+        least, most = cls.inputs
+        if most == 1:
+            message = f"{cls.word} takes one input, got {count}"
+            help: str | None = "merge the branches first with add, cat, mul or another merging element"
+        elif count < least:
+            message = f"{cls.word} merges at least {least} values, got {count}"
+            help = f"name another value, `{cls.word} e1`, or put branches before it: `( a | b ) -> {cls.word}`"
+        else:
+            message, help = f"{cls.word} takes {least} values, got {count}", None
+        self.builder.report("wrong-inputs", message, call, env, labels=self.givers(inputs, env), help=help)
+
+    def problem(self, layer: Layer, problem: Problem, inputs: Flow, call: tree.Call, env: Env) -> None:
+        """Attaches a layer's own finding to the text, with where its inputs' sizes come from."""
+        at: tree.Node = call
+        notes = list(problem.notes)
+        help = problem.help
+        if problem.code == "merge-shapes":
+            notes += self.provenance.differences(inputs)
+            help = help or self.merge_help(inputs)
+        else:
+            place = self.binder.argument_of(type(layer), problem.parameter, call, env) if problem.parameter else None
+            if place is not None and place[1].module is env.module:
+                at = place[0]
+            if len(inputs) == 1 and problem.notes:
+                notes += self.provenance.of_space(inputs[0])
+        labels = self.givers(inputs, env)
+        self.builder.report(problem.code, problem.message, at, env, labels=labels, notes=notes, help=help)
+
+    def merge_help(self, inputs: Flow) -> str | None:
+        """The convolution that would make one branch fit the other; best for the branch that is not yet transformed."""
+        first, second = (self.builder.tensor(value) for value in inputs[:2])
+        for target, other, value, which in ((first, second, inputs[1], "second"), (second, first, inputs[0], "first")):
+            help = matching_help(target, other)
+            if help is not None and target != other:
+                is_older = value.node < max(v.node for v in inputs[:2])
+                if is_older or target is second:
+                    return f"give the {which} branch {help}"
+        return None
+
+    def givers(self, inputs: Flow, env: Env) -> list[Label]:
+        """Labels at the elements whose results flow in."""
+        which = "this branch gives" if len(inputs) > 1 else "this gives"
+        labels = []
+        for value in inputs[:8]:
+            span = self.builder.nodes[value.node].span
+            if span.source is env.module.source:
+                labels.append(Label(span, f"{which} {self.builder.tensor(value)}"))
+        return labels
+
+
+def _kinds(kinds: tuple[str, ...]) -> str:
+    return " or ".join(Tensor(kind).described for kind in kinds)  # type: ignore[arg-type]

@@ -1,0 +1,201 @@
+"""Where a network meets the outside: its inputs and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from archdsl import limits
+from archdsl.diagnostics.model import Label, nearest
+from archdsl.elaborate.builder import NOTHING, Builder, Flow
+from archdsl.elaborate.expressions import describe
+from archdsl.elaborate.naming import refused_name
+from archdsl.elaborate.values import MISSING, OPEN, SILENT, Env
+from archdsl.graph import GraphInput, GraphOutput, Value
+from archdsl.layers.applied import Applied
+from archdsl.layers.source import Input
+from archdsl.layers.tensor import Size, Tensor
+from archdsl.source import Span
+from archdsl.syntax import tree
+
+if TYPE_CHECKING:
+    from archdsl.elaborate.expressions import Expressions
+
+_KINDS = {"map": "3x224x224", "tokens": "tokens 197x768", "ids": "ids 128 of 30000"}
+
+
+class Ports:
+    """Declares inputs and outputs. `shapes` replace those of the spec, by name ("" for the only input)."""
+
+    def __init__(self, builder: Builder, expressions: Expressions, shapes: Mapping[str, Tensor]) -> None:
+        self.builder = builder
+        self.report = builder.report
+        self.expressions = expressions
+        self.shapes = dict(shapes)
+
+    def input(self, statement: tree.Input, env: Env) -> Value:
+        builder = self.builder
+        name = statement.name.text if statement.name else "input"
+        node = statement.name or statement
+        before = next((i for i in builder.inputs if i.name == name), None)
+        if before is not None:
+            labels = [Label(before.span, "the first")]
+            help = "name the inputs: `input left : 3x224x224`"
+            message = f"there are two inputs called `{name}`"
+            self.report("duplicate-name", message, node, env, labels=labels, help=help)
+            return NOTHING
+        reason = refused_name(name) if statement.name else None
+        if reason:
+            self.report("reserved-name", f"an input cannot be called `{name}`: {reason}", node, env)
+        declared = self.declared(statement, env)
+        tensor = None if declared is None else self.given(statement, name, declared, env)
+        if tensor is None:
+            env.names[name] = NOTHING
+            return NOTHING
+        span = Span(env.module.source, statement.start, statement.end)
+        builder.frame.names.setdefault(name, span)
+        (value,) = builder.add(name, Applied(Input(name=name, tensor=tensor), (), (tensor,)), (), span)
+        builder.inputs.append(GraphInput(name, value, tensor, span, statement.doc))
+        builder.names[value] = name
+        builder.local_names[0, value] = name
+        if statement.name:
+            env.names[name] = value
+        return value
+
+    # ------------------------------------------------------------ the shape in the spec
+
+    def declared(self, statement: tree.Input, env: Env) -> Tensor | None:
+        """The shape as the spec gives it; None where it is none, which is then reported."""
+        shape = statement.shape
+        value = self.expressions.value(shape, env)
+        if value is SILENT:
+            return None
+        sizes = value if isinstance(value, tuple) else (value,)
+        dims: list[Size] = []
+        for size, symbol in zip(sizes, symbols_of(shape, len(sizes)), strict=True):
+            if size is OPEN:
+                dims.append(symbol or "?")
+                continue
+            is_whole = isinstance(size, int | float) and not isinstance(size, bool) and size == int(size)
+            if not is_whole or not 1 <= size <= limits.SIZE:
+                found = str(size) if is_whole else describe(size)
+                message = f"the sizes of an input are whole numbers from 1 up, got {found}"
+                self.report("bad-argument", message, shape, env)
+                return None
+            dims.append(int(size))
+        return self.of_kind(statement, tuple(dims), env)
+
+    def of_kind(self, statement: tree.Input, dims: tuple[Size, ...], env: Env) -> Tensor | None:
+        kind = statement.kind.text if statement.kind else "map"
+        if kind not in _KINDS:
+            near = nearest(kind, _KINDS)
+            help = f"did you mean `{near}`?" if near else f"write {', '.join(f'`{k}`' for k in _KINDS.values())} or `784`"
+            assert statement.kind is not None
+            self.report("bad-argument", f"there is no kind of input called `{kind}`", statement.kind, env, help=help)
+            return None
+        if statement.vocabulary is not None and kind != "ids":
+            self.report("bad-argument", "only ids are `of` a vocabulary", statement.vocabulary, env)
+            return None
+        wanted = {"tokens": (2, 2), "ids": (1, 1), "map": (1, 4)}[kind]
+        if not wanted[0] <= len(dims) <= wanted[1]:
+            count = f"{wanted[0]} to {wanted[1]}" if kind == "map" else str(wanted[0])
+            message = f"{kind} take {count} sizes, got {len(dims)}" if kind != "map" else (
+                f"a map has channels and one to three axes, got {len(dims)} sizes"
+            )
+            self.report("bad-argument", message, statement.shape, env, help=f"write `input {_KINDS[kind]}`")
+            return None
+        if kind == "ids":
+            return self.ids(statement, dims, env)
+        channels = dims[1] if kind == "tokens" else dims[0]
+        if not isinstance(channels, int):
+            help = "symbols stand for height, width and length: `3xHxW`"
+            self.report("bad-argument", "the number of channels must be known", statement.shape, env, help=help)
+            return None
+        if kind == "tokens":
+            return Tensor("tokens", dims)
+        return Tensor("vector" if len(dims) == 1 else "map", dims)
+
+    def ids(self, statement: tree.Input, dims: tuple[Size, ...], env: Env) -> Tensor | None:
+        vocabulary = self.expressions.settled(statement.vocabulary, env) if statement.vocabulary else None
+        if vocabulary is SILENT:
+            return None
+        named_of = statement.of is not None and statement.of.text == "of"
+        if not named_of or not isinstance(vocabulary, int) or isinstance(vocabulary, bool) or vocabulary < 1:
+            help = f"write `input {_KINDS['ids']}`"
+            self.report("bad-argument", "ids need the size of their vocabulary", statement, env, help=help)
+            return None
+        return Tensor("ids", dims, vocabulary)
+
+    # ------------------------------------------------------------ the shape from outside
+
+    def given(self, statement: tree.Input, name: str, declared: Tensor, env: Env) -> Tensor | None:
+        """The shape that counts: the one given from outside, if one is; its sizes settle the spec's symbols."""
+        if name in self.shapes:
+            given = self.shapes[name]
+        elif "" in self.shapes and not self.builder.inputs:
+            given = self.shapes[""]
+        else:
+            return declared
+        if len(given.dims) != len(declared.dims):
+            message = f"the shape given from outside, {given}, has {len(given.dims)} sizes, and this input has {declared}"
+            self.report("bad-argument", message, statement, env)
+            return None
+        for size, symbol in zip(given.dims, symbols_of(statement.shape, len(given.dims)), strict=True):
+            if symbol is None:
+                continue
+            known = env.find(symbol)
+            if known is not MISSING and known != size:
+                message = f"{symbol} is {known} for an input above and {size} here"
+                self.report("shape-mismatch", message, statement, env)
+                return None
+            env.names[symbol] = size
+        return Tensor(declared.kind, given.dims, declared.vocabulary)
+
+    # ------------------------------------------------------------ outputs
+
+    def output(self, statement: tree.Output, env: Env) -> None:
+        builder = self.builder
+        if statement.when is not None and statement.when.text != "training":
+            message = f"an output can be there `when training`, not `when {statement.when.text}`"
+            self.report("bad-argument", message, statement.when, env)
+        for name in statement.names:
+            value = self.value_named(name, env)
+            if value is None or value == NOTHING:
+                continue
+            if any(output.name == name.text for output in builder.outputs):
+                self.report("duplicate-name", f"`{name.text}` is already an output", name, env)
+                continue
+            span = Span(env.module.source, name.start, name.end)
+            builder.outputs.append(GraphOutput(name.text, value, statement.when is not None, span))
+
+    def value_named(self, name: tree.Name, env: Env) -> Value | None:
+        found = env.find(name.text)
+        if type(found) is Value:
+            return found
+        if found is MISSING:
+            near = nearest(name.text, [n for n in env.visible() if type(env.find(n)) is Value])
+            help = f"did you mean `{near}`?" if near else "name a value with `as`"
+            self.report("unknown-name", f"no value is called `{name.text}`", name, env, help=help)
+        elif found is not SILENT:
+            message = f"`{name.text}` is {describe(found)}, not a value that flows"
+            self.report("unknown-name", message, name, env)
+        return None
+
+    def last_values(self, flow: Flow) -> None:
+        """Makes what flows at the end the outputs, of a network without `output`."""
+        builder = self.builder
+        for number, value in enumerate(flow):
+            name = builder.names.get(value, "output" if len(flow) == 1 else f"output{number + 1}")
+            builder.outputs.append(GraphOutput(name, value, False, builder.nodes[value.node].span))
+
+
+def symbols_of(shape: tree.Expression, count: int) -> list[str | None]:
+    """The capital letters of a shape, at their places."""
+    symbols: list[str | None] = []
+    if isinstance(shape, tree.Size):
+        symbols = [extent if isinstance(extent, str) else None for extent in shape.extents]
+    elif isinstance(shape, tree.List):
+        symbols = [item.text if isinstance(item, tree.Symbol) else None for item in shape.items]
+    elif isinstance(shape, tree.Symbol):
+        symbols = [shape.text]
+    return (symbols + [None] * count)[:count]

@@ -1,0 +1,56 @@
+"""Writing files so that a reader finds the old one or the new one, never a part of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+
+def write_atomically(path: str | Path, data: bytes | str) -> None:
+    """Replaces a file by `data`, text as UTF-8. If that fails, the earlier file stays as it was.
+
+    The new text is written beside the file and then takes its place, with its permissions; a symbolic link stays one.
+    What is no regular file (`/dev/stdout`, a pipe) is written to directly.
+
+    Raises:
+        OSError: where it cannot be written; its `filename` is `path`.
+    """
+    content = data.encode() if isinstance(data, str) else data
+    try:
+        _write(Path(os.path.realpath(path)), content)
+    except OSError as problem:
+        raise type(problem)(problem.errno, problem.strerror, str(path)) from None
+
+
+def _write(path: Path, content: bytes) -> None:
+    mode = _mode(path)
+    if mode is not None and not stat.S_ISREG(mode):
+        path.write_bytes(content)
+        return
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".tmp")
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+        os.chmod(name, 0o666 & ~_umask() if mode is None else stat.S_IMODE(mode))
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def _mode(path: Path) -> int | None:
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _umask() -> int:
+    """The process's mask, which can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

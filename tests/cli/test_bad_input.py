@@ -1,0 +1,178 @@
+"""Bad input: a clear error and exit code, soon, without a traceback, and earlier files as they were."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+
+from archdsl.cli.app import app
+from tests.cli.conftest import GOOD, Run
+
+SPECS = {
+    "garbage": (bytes(range(256)) * 40, 2),
+    "null": (b"\0" * 1000, 1),
+    "unclosed": (b"net n {\n  input 3x8x8\n  conv 4 k3 (\n", 1),
+    "unclosed_string": (b'use a from "b\n', 1),
+    "parentheses": (b"(" * 1_000_000, 1),
+    "nested": (b"net n {\n  input 3x8x8\n  " + b"(" * 100_000 + b"relu" + b")" * 100_000 + b"\n}\n", 1),
+    "repeat": (b"net n {\n  input 3x8x8\n  relu x999999999\n}\n", 1),
+    "repeats": (b"net n {\n  input 3x8x8\n  ((((relu x9999) x9999) x9999) x9999)\n}\n", 1),
+    "zero": (b"net n {\n  input 3x8x8\n  conv 0\n}\n", 1),
+    "negative": (b"net n {\n  input 3x8x8\n  conv -3\n}\n", 1),
+    "no_layers": (b"net n {\n}\n", 1),
+    "recursive": (b"block a {\n  a\n}\nnet n {\n  input 3x8x8\n  a\n}\n", 1),
+    "variant_of_itself": (b"net n = n()\n", 1),
+    "circular": (b'use n from "circular.arch"\nnet m {\n  input 3x8x8\n  relu\n}\n', 1),
+    "outside": (b'use n from "../x.arch"\nnet m {\n  input 3x8x8\n  relu\n}\n', 1),
+}
+
+
+@pytest.mark.parametrize("command", ["check", "report", "build"])
+@pytest.mark.parametrize("name", SPECS)
+def test_a_bad_spec(run: Run, folder: Path, name: str, command: str) -> None:
+    content, code = SPECS[name]
+    (folder / f"{name}.arch").write_bytes(content)
+    began = perf_counter()
+    ran = run(command, f"{name}.arch", *(("-o", "out") if command == "build" else ()))
+    assert perf_counter() - began < 10
+    assert ran.code == code, ran
+    assert "error" in ran.out + ran.err
+    assert f"{name}.arch" in ran.out + ran.err
+    assert not (folder / "out").exists()
+
+
+def test_a_file_that_defines_nothing(run: Run, folder: Path) -> None:
+    (folder / "nothing.arch").write_text("")
+    assert run("check", "nothing.arch").code == 0
+    assert run("report", "nothing.arch").code == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check",),
+        ("check", "missing.arch"),
+        ("check", "missing.arch::n"),
+        ("check", "good.arch::other"),
+        ("check", "good.arch/x.arch"),
+        ("check", "nul\0l.arch"),
+        ("check", "x" * 5000 + ".arch"),
+        ("check", "resnt50"),
+        ("check", "good.arch", "--format", "xml"),
+        ("report", "missing.arch"),
+        ("report", "resnt50"),
+        ("report", "."),
+        ("report", ""),
+        ("report", "::"),
+        ("report", "good.arch", "--depth", "-1"),
+        ("report", "good.arch", "--batch", "0"),
+        ("report", "good.arch", "--batch", "many"),
+        ("report", "good.arch", "--format", "tabel"),
+        ("report", "good.arch", "--input", "3x"),
+        ("report", "good.arch", "--input", "0x8x8"),
+        ("report", "good.arch", "--input", "=3x8x8"),
+        ("report", "good.arch", "--input", "imag=3x8x8"),
+        ("report", "good.arch", "--input", "3x8x8", "--input", "3x9x9"),
+        ("report", "good.arch", "-p", "clases=10"),
+        ("report", "good.arch", "-p", "classes"),
+        ("report", "good.arch", "-p", "classes="),
+        ("report", "good.arch", "-p", "classes=]"),
+        ("report", "good.arch", "-p", "classes=1\nnet x {}"),
+        ("report", "good.arch", "-p", "classes=1", "-p", "classes=2"),
+        ("draw", "good.arch"),
+        ("draw", "good.arch", "-o", "net.gif"),
+        ("draw", "good.arch", "-o", "nowhere/net.svg"),
+        ("draw", "good.arch", "-o", "net.svg", "--color-by", "size"),
+        ("compile", "good.arch", "-o", "nowhere/model.py"),
+        ("compile", "good.arch", "-o", "."),
+        ("build", "good.arch"),
+        ("build", "good.arch", "-o", "good.arch"),
+        ("build", "good.arch", "-o", "good.arch/out"),
+        ("fmt", "missing.arch"),
+        ("explain", "cnv"),
+        ("explain", "../codes"),
+        ("chek", "good.arch"),
+        ("check", "good.arch", "--nonsense"),
+    ],
+)
+def test_wrong_usage(run: Run, folder: Path, arguments: tuple[str, ...]) -> None:
+    before = sorted(os.listdir(folder))
+    ran = run(*arguments)
+    assert (ran.code, ran.out) == (2, ""), ran
+    assert "rror: " in ran.err
+    assert sorted(os.listdir(folder)) == before
+    assert (folder / "good.arch").read_text() == GOOD
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("report", "resnt50"), "did you mean resnet50?"),
+        (("check", "resnt50"), "did you mean resnet50?"),
+        (("report", "good.arch::tyni"), "did you mean tiny?"),
+        (("report", "good.arch", "-p", "clases=1"), "did you mean classes?"),
+        (("report", "good.arch", "--format", "jsn"), "did you mean json?"),
+        (("report", "two.arch", "--input", "c=1x8x8"), "it has a, b"),
+        (("draw", "good.arch", "-o", "x.gif"), ".svg, .png, .pdf or .dot"),
+    ],
+)
+def test_wrong_usage_is_helped(run: Run, arguments: tuple[str, ...], hint: str) -> None:
+    assert hint in run(*arguments).err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")
+@pytest.mark.parametrize("arguments", [("check", "good.arch"), ("report", "good.arch"), ("fmt", "good.arch")])
+def test_a_file_that_may_not_be_read(run: Run, folder: Path, arguments: tuple[str, ...]) -> None:
+    (folder / "good.arch").chmod(0)
+    ran = run(*arguments)
+    assert ran.code == 2
+    assert "permission denied" in ran.err
+
+
+@pytest.mark.parametrize("command", ["build", "draw", "compile", "fmt"])
+def test_output_that_cannot_be_written(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    """As on a full disk: also root meets it."""
+    (folder / "good.arch").write_text("net  n{input 3x8x8\nconv 4}\n")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device", "somewhere")
+
+    names = {"build": "out", "draw": "net.svg", "compile": "model.py"}
+    for name in ("net.svg", "model.py"):
+        (folder / name).write_text("earlier")
+    monkeypatch.setattr(os, "replace", full)
+    ran = run(command, "good.arch", *(("-o", names[command]) if command in names else ()))
+    assert ran.code == 2, ran
+    assert "no space left on device" in ran.err
+    assert (folder / "net.svg").read_text() == (folder / "model.py").read_text() == "earlier"
+    assert not [name for name in os.listdir(folder) if name.startswith(".")]
+
+
+def test_a_folder_without_permission(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    ran = run("build", "good.arch", "-o", "out")
+    assert (ran.code, ran.out) == (2, "")
+    assert "out: permission denied" in ran.err
+
+
+def test_a_name_that_is_no_text(process: Run, folder: Path) -> None:
+    name = os.fsdecode(b"\xff.arch")
+    try:
+        (folder / name).write_text(GOOD)
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    for arguments in (("check", name), ("report", name), ("compile", name)):
+        ran = process(*arguments, env={"PYTHONUTF8": "1"})
+        assert (ran.code, ran.err) == (0, ""), ran
+
+
+def test_a_missing_file_is_no_traceback_in_a_process(process: Run) -> None:
+    ran = process("report", "missing.arch")
+    assert (ran.code, ran.out, ran.err) == (2, "", "error: cannot read missing.arch: there is no such file\n")
+
+
+def test_pretty_exceptions_stay_off() -> None:
+    assert not app.pretty_exceptions_enable
