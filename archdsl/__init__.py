@@ -1,8 +1,8 @@
 """archdsl: neural networks written as text, checked without torch, reported, drawn, and compiled into torch modules.
 
-    net = archdsl.load("resnet50", classes=10)
-    net.diagnostics; net.report(); net.draw("net.svg"); print(net.source())
-    model = net.compile()
+net = archdsl.load("resnet50", classes=10)
+net.diagnostics; net.report(); net.draw("net.svg"); print(net.source())
+model = net.compile()
 """
 
 from archdsl.diagnostics.model import Diagnostic, Fix, Label

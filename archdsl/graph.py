@@ -24,11 +24,11 @@ class Value(NamedTuple):
 class Node(NamedTuple):
     """A layer at its place in a network.
 
-    `path` is its module's path in `named_modules()`, and its name in every report. A shared module's later uses have the
-    path of the first and `reused` set. `activation` is the number of the activation that it runs in.
+    `path` is its module's path in `named_modules()`, and its name in every report. A shared module's later uses
+    have the path of the first and `reused` set. `activation` is the number of the activation that it runs in.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody asks of a node
     path: str
     layer: Layer
     inputs: tuple[Value, ...]
@@ -49,7 +49,7 @@ class Activation(NamedTuple):
     module of its own (`transparent`): its path is that of the module around it.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
     path: str
     kind: Literal["net", "block", "group"]
     definition: str

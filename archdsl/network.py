@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from archdsl.analyses.contracts import contracts
-from archdsl.analyses.counts import Counts, counts, total
+from archdsl.analyses.counts import counts, total
 from archdsl.analyses.fields import Field, fields
 from archdsl.diagnostics.model import Diagnostic, in_order
 from archdsl.elaborate.elaborator import Elaboration, elaborate
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from archdsl.graph import Graph
+    from archdsl.layers.applied import Counts
     from archdsl.layers.catalog import Catalog
     from archdsl.layers.tensor import Tensor
     from archdsl.lowering.program import Program

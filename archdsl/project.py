@@ -132,9 +132,7 @@ class _Opening:
         object.__setattr__(module, "unresolved", frozenset(unresolved))
         return module
 
-    def used(
-        self, use: tree.Use, source: Source, trail: tuple[Path, ...], problems: list[Diagnostic]
-    ) -> Module | None:
+    def used(self, use: tree.Use, source: Source, trail: tuple[Path, ...], problems: list[Diagnostic]) -> Module | None:
         span = Span(source, use.path.start, use.path.end)
         try:
             path = _locate(use.path.value, source)
@@ -181,9 +179,10 @@ def _locate(written: str, source: Source) -> Path:
             break
     known = [path.name for folder in folders for path in folder.glob("*.arch")]
     near = nearest(written, known)
-    raise ReadError(f'there is no "{written}" beside this file or among the specs that ship' + (
-        f'; did you mean "{near}"?' if near else ""
-    ))
+    raise ReadError(
+        f'there is no "{written}" beside this file or among the specs that ship'
+        + (f'; did you mean "{near}"?' if near else "")
+    )
 
 
 def _shown(path: Path, source: Source) -> str:

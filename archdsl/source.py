@@ -36,7 +36,7 @@ class Source:
 
     def utf16_position(self, offset: int) -> Position:
         """As editors count: line and column from 0, the column in UTF-16 code units."""
-        line, column = self.position(offset)
+        line, _ = self.position(offset)
         start = self.line_starts[line - 1]
         return Position(line - 1, len(self.text[start:offset].encode("utf-16-le", "surrogatepass")) // 2)
 

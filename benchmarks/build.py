@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from benchmarks.measure import Bar, Row, in_turns
 
@@ -22,8 +23,9 @@ def rows(seconds: float) -> list[Row]:
         build(program)  # the class is generated here
         theirs()
         # CPU time: filling weights with random numbers is work of one thread, and other jobs then disturb it less
-        pairs = in_turns(lambda p=program: build(p), theirs, seconds, clock=time.process_time)
-        found.append(pairs.row(f"{name}: constructor", f"torchvision's {name}()", bar=Bar("most", 1.1), note="CPU time"))
+        pairs = in_turns(partial(build, program), theirs, seconds, clock=time.process_time)
+        peer = f"torchvision's {name}()"
+        found.append(pairs.row(f"{name}: constructor", peer, bar=Bar("most", 1.1), note="CPU time"))
     theirs = models.resnet50
     pairs = in_turns(theirs, theirs, seconds / 2, clock=time.process_time)
     found.append(pairs.row("control: torchvision's resnet50() against itself", "itself", note="CPU time"))

@@ -58,7 +58,7 @@ def rows(seconds: float) -> list[Row]:
 
 
 def _against(case: str, arguments: tuple[str, ...], script: str, seconds: float) -> list[Row]:
-    """A process against torchinfo's script, by wall clock and by CPU time; the first pair warms the disk and is dropped."""
+    """A process against torchinfo's script, by wall clock and by CPU time; a first pair warms the disk."""
     peer = "a script: torchinfo.summary(torchvision's)"
     wall, cpu = Pairs([], []), Pairs([], [])
     end = time.perf_counter() + 2 * seconds
@@ -89,4 +89,5 @@ def _alone(case: str, arguments: tuple[str, ...], bar: Bar | None, seconds: floa
     except ChildError as problem:
         return Row(case, None, "s", bar=bar, note=f"failed: {problem}")
     cpu = statistics.median(one.cpu for one in ended)
-    return Row(case, statistics.median(one.wall for one in ended), "s", bar=bar, note=f"CPU {cpu:.3f} s, {len(ended)} runs")
+    wall = statistics.median(one.wall for one in ended)
+    return Row(case, wall, "s", bar=bar, note=f"CPU {cpu:.3f} s, {len(ended)} runs")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.build import NETWORKS
-from benchmarks.measure import Bar, Row, in_turns
+from benchmarks.measure import Bar, Row, Unit, in_turns
 
 THREADS = 2
 _BAR = Bar("most", 1.01)
@@ -49,7 +49,7 @@ def _rows_of(name: str, models: Any, torch: Any, seconds: float) -> list[Row]:
         pairs = in_turns(ours_do, theirs_do, 2 * seconds, least=10)
         found.append(pairs.row(f"{name}: {what}, {shown}", peer, bar=_BAR, note=f"{THREADS} threads"))
         torch.set_num_threads(1)
-        pairs = in_turns(ours_do, theirs_do, 2 * seconds, least=10, clock=time.thread_time if what == "forward" else time.process_time)
+        pairs = in_turns(ours_do, theirs_do, 2 * seconds, least=10, clock=time.process_time)
         found.append(pairs.row(f"{name}: {what}, {shown}", peer, bar=_BAR, note="1 thread, CPU time"))
         torch.set_num_threads(THREADS)
         pairs = in_turns(control_do, theirs_do, seconds, least=10)
@@ -102,10 +102,13 @@ def _overhead(name: str, models: Any, torch: Any, seconds: float) -> list[Row]:
         ours_do, theirs_do = (forward(module, x) for module in (ours, theirs))
         ours.train(mode == "train"), theirs.train(mode == "train")
         pairs = in_turns(ours_do, theirs_do, seconds, least=20, clock=time.thread_time)
-        found.append(pairs.row(f"{name}: forward on the meta device, {mode}", peer, bar=_BAR, note="CPU time of Python and dispatch"))
-        for unit, count in (("calls", _calls), ("operators", _operators)):
+        note = "CPU time of Python and dispatch"
+        found.append(pairs.row(f"{name}: forward on the meta device, {mode}", peer, bar=_BAR, note=note))
+        counters: tuple[tuple[Unit, Callable[..., int]], ...] = (("calls", _calls), ("operators", _operators))
+        for unit, count in counters:
             a, b = count(ours_do), count(theirs_do)
-            found.append(Row(f"{name}: {unit} of a forward, {mode}", a, unit, peer, b, ratio=a / b, bar=_BAR, note="exact"))
+            case = f"{name}: {unit} of a forward, {mode}"
+            found.append(Row(case, a, unit, peer, b, ratio=a / b, bar=_BAR, note="exact"))
     return found
 
 

@@ -95,6 +95,7 @@ def measure(form: str, n: int) -> dict[str, float]:
     from archdsl import project
 
     once(FORMS[form](10))
+    _network(project.open_source(_source(FORMS[form](10)))).source()  # for its imports
     text = FORMS[form](n)
     before = _peak()
     best: dict[str, float] = {}
@@ -183,6 +184,7 @@ def rows(seconds: float) -> list[Row]:
 def _rows_of(form: str) -> list[Row]:
     measured: dict[int, dict[str, float]] = {}
     for n in SIZES:
+        print(f"  {form}, {n:,} layers", file=sys.stderr, flush=True)
         try:
             measured[n] = json.loads(child("-m", "benchmarks.growth", form, str(n)).output)
         except ChildError as problem:
@@ -194,7 +196,9 @@ def _rows_of(form: str) -> list[Row]:
         ("source", SIZES[0], f"up to {SOURCE_UP_TO:,}"),
     ):
         name = "time" if what == "all" else what
-        found.append(Row(f"{form}: exponent of {name}", _slope(measured, what, low), "exponent", bar=_LINEAR, note=note))
+        found.append(
+            Row(f"{form}: exponent of {name}", _slope(measured, what, low), "exponent", bar=_LINEAR, note=note)
+        )
     for phase in PHASES:
         slope = _slope(measured, phase, SIZES[1])
         if slope > _LINEAR.value:
@@ -209,7 +213,8 @@ def _size_row(form: str, n: int, measured: Mapping[int, Mapping[str, float]]) ->
     if "source" in here:
         note += f"; source {here['source']:.3g} s"
     ratio = here["all"] / straight
-    return Row(f"{form}, {n:,} layers", here["all"], "s", f"linear from {SIZES[1]:,}", straight, ratio=ratio, note=note)
+    peer = f"linear from {SIZES[1]:,}"
+    return Row(f"{form}, {n:,} layers", here["all"], "s", peer, straight, ratio=ratio, note=note)
 
 
 def _slope(measured: Mapping[int, Mapping[str, float]], what: str, low: int) -> float:

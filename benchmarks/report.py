@@ -34,7 +34,13 @@ def rows(seconds: float) -> list[Row]:
     return [
         in_turns(ours, theirs, 2 * seconds, least=10).row("resnet50: parse, check, full report", peer, True, bar),
         Row(
-            "the same, the first time in a process", first, "s", peer, their_first, True, their_first / first,
+            "the same, the first time in a process",
+            first,
+            "s",
+            peer,
+            their_first,
+            True,
+            their_first / first,
             note="all imported; once",
         ),
         in_turns(our_text, their_text, seconds).row("the same, and the table as text", f"str({peer})", True),

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
-from typing import TypeVar
+from collections.abc import Sequence
 
 from archdsl.cli.terminal import show_findings
 from archdsl.diagnostics.model import nearest
@@ -108,7 +106,7 @@ def _arguments(parameters: Sequence[str], module: Module, name: str) -> dict[str
             near = nearest(parameter, known)
             takes = f"did you mean {near}?" if near else f"it takes {', '.join(known) or 'none'}"
             raise ArchError(f"{name} has no parameter {parameter}; {takes}")
-        arguments[parameter] = _value(text, value, len(module.source.text))
+        arguments[parameter] = _value(text, value)
     return arguments
 
 
@@ -122,35 +120,29 @@ def _parameters(module: Module, name: str) -> list[str] | None:
     return [p.name.text for p in definition.parameters] if isinstance(definition, tree.Net) else None
 
 
-def _value(text: str, value: str, end: int) -> object:
+def _value(text: str, value: str) -> object:
     """A value as the language writes it: 10, 0.5, yes, [2, 2], bottleneck, "text"."""
     parsed = parse(Source(f"-p {text}", f"let value = {value}\n"))
-    definitions = parsed.file.definitions
-    if parsed.diagnostics or len(definitions) != 1 or not isinstance(definitions[0], tree.Let):
+    match parsed.file.definitions:
+        case [tree.Let(value=expression)] if not parsed.diagnostics:
+            plain = _plain(expression)
+        case _:
+            plain = None
+    if plain is None:
         raise ArchError(f'-p {text}: {value or "nothing"} is not a value; write 10, 0.5, yes, [2, 2], a name or "text"')
-    match definitions[0].value:
-        case tree.Number(value=plain) | tree.String(value=plain) | tree.Constant(value=plain) | tree.Name(text=plain):
-            return plain
+    return plain
+
+
+def _plain(expression: tree.Expression) -> object:
+    """A literal or a name as a Python value; None of what has to be worked out."""
+    match expression:
+        case tree.Number(value=value) | tree.String(value=value) | tree.Constant(value=value) | tree.Name(text=value):
+            return value
         case tree.Unary(operator="-", operand=tree.Number(value=number)):
             return -number
-        case tree.Size(extents=extents):
+        case tree.Size(extents=extents) if all(isinstance(extent, int) for extent in extents):
             return extents
-        case node:
-            return _placed(node, end)  # a finding about it cannot point to the text on the command line
-
-
-_Node = TypeVar("_Node", bound=tree.Node)
-
-
-def _placed(node: _Node, at: int) -> _Node:
-    """The same tree with all of it at one place."""
-    changes: Mapping[str, object] = {
-        field.name: _placed_part(getattr(node, field.name), at) for field in fields(node) if field.init
-    }
-    return replace(node, **{**changes, "start": at, "end": at})  # type: ignore[arg-type]
-
-
-def _placed_part(part: object, at: int) -> object:
-    if isinstance(part, tree.Node):
-        return _placed(part, at)
-    return tuple(_placed_part(item, at) for item in part) if isinstance(part, tuple) else part
+        case tree.List(items=items):
+            plain = [_plain(item) for item in items]
+            return None if None in plain else plain
+    return None

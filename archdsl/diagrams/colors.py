@@ -97,7 +97,19 @@ def _rgb(color: str) -> tuple[int, ...]:
     return tuple(bytes.fromhex(color[1:]))
 
 
+def luminance(color: str) -> float:
+    """How light a colour is to the eye, from 0 to 1, as the W3C's contrast rule has it."""
+    shares = (channel / 255 for channel in _rgb(color))
+    linear = (s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares)
+    return sum(weight * value for weight, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(a: str, b: str) -> float:
+    """The W3C's contrast of two colours, from 1 to 21."""
+    low, high = sorted((luminance(a), luminance(b)))
+    return (high + 0.05) / (low + 0.05)
+
+
 def text_on(fill: str) -> str:
     """Dark or white, whichever is read more easily."""
-    red, green, blue = _rgb(fill)
-    return DARK if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else WHITE
+    return max((DARK, WHITE), key=lambda color: contrast(color, fill))

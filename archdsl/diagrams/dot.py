@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     import graphviz
 
 FONT = "Helvetica,Arial,sans-serif"
-GREY, LINE, SOFT = "#66717F", "#8894A3", "#CBD3DC"
+INNER, GREY, LINE, SOFT = "#465160", "#66717F", "#8894A3", "#CBD3DC"
 LEVELS = ("#F5F7F9", "#FFFFFF")
 """The ground of clusters, by level in turn."""
 SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "maximum": "max", "minimum": "min"}
-NARROW, HALF = 15, 68
+NARROW, HALF = 15, 58
 """The characters of a line of a cluster's title, and the points left for it beside the middle."""
 LONGEST = 56
 """Longer texts are cut."""
 
 GRAPH = {
     "rankdir": "TB", "fontname": FONT, "fontsize": "11", "fontcolor": DARK, "labelloc": "t", "bgcolor": WHITE,
-    "pad": "0.3", "nodesep": "0.4", "ranksep": "0.28", "margin": "0",
+    "pad": "0.3", "nodesep": "0.5", "ranksep": "0.28", "margin": "0",
 }  # fmt: skip
 NODE = {
     "shape": "box", "style": "rounded,filled", "fontname": FONT, "fontsize": "11", "fontcolor": DARK, "color": LINE,
@@ -110,7 +110,7 @@ def _box(box: Box, paint: Paint) -> dict[str, str]:
     below = [" · ".join(box.lines)] if box.kind == "layers" else [*box.lines, _totals(box) if not paint.measure else ""]
     below += [paint.number(box), box.note]
     title = f"<B>{_text(box.title)}</B>" if box.kind == "module" else _text(_cut(box.title))
-    label = "  ".join([title, *_times(box.repeat)]) + _small(below, color if paint.measure else GREY)
+    label = "  ".join([title, *_times(box.repeat)]) + _small(below, color if paint.measure else INNER)
     more: dict[str, str] = {"peripheries": "2"} if box.kind == "module" and box.repeat > 1 else {}
     more |= {"style": "rounded,filled,dashed"} if box.note else {}
     return tooltip | more | {"label": f"<{label}>", "fillcolor": fill, "fontcolor": color}
@@ -178,5 +178,5 @@ def _plain(text: str) -> str:
 
 
 def _inert(text: str) -> str:
-    """The text with `\\N` and its like split by an invisible joiner: Graphviz expands them, even written as entities."""
+    """The text with `\\N` and its like split by an invisible joiner, as Graphviz expands them even from entities."""
     return re.sub(r"\\(?=[A-Za-z])", "\\\\\u2060", clean(text))

@@ -7,20 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from archdsl.diagrams.parts import OUTSIDE, Part, Parts
-from archdsl.graph import shown
+from archdsl.layers.text import layer_text
 from archdsl.reports.numbers import clean, first_line
 
 if TYPE_CHECKING:
     from archdsl.analyses.fields import Field
     from archdsl.graph import Activation
-    from archdsl.layers.base import Layer
     from archdsl.network import Network
 
 READABLE = 60
 """Modules are opened by default as long as no more boxes than this come of it."""
-
-UNDRAWN = frozenset({"bias", "init", "eps", "momentum", "affine", "track"})
-"""Options that change neither a shape nor what a layer is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,21 +116,6 @@ def scene(network: Network, depth: int | None = None) -> Scene:
     return best
 
 
-def layer_text(layer: Layer) -> str:
-    """The layer as the language writes it, with the values of this place: `conv 128 k3 s2 p1`."""
-    words = [layer.word]
-    for name, argument in layer.signature().arguments.items():
-        value = getattr(layer, name)
-        if argument.reference or name in UNDRAWN or (not argument.required and value == argument.default):
-            continue
-        text = f"{value:g}" if isinstance(value, float) else str(value) if isinstance(value, str) else shown(value)
-        if isinstance(value, tuple) and all(isinstance(item, int | str) for item in value):
-            text = "x".join(map(str, value))
-        compact = argument.letter and text[:1].isdigit()
-        words.append(text if argument.positional else f"{argument.letter}{text}" if compact else f"{name}={text}")
-    return clean(" ".join(words))
-
-
 _Trail = tuple[tuple[int, int], ...]
 _Copies = list[tuple[Part, _Trail]]
 """Equal parts that are drawn as one; the trail says which copy of which run each is."""
@@ -201,8 +182,8 @@ class _Building:
             last = activation.outputs[0].node if len(copies) == 1 and activation.outputs else last
         else:
             kind, family = {"merge": "merge", "input": "input"}.get(head.layer.family, "layers"), head.layer.family
-            title = clean(head.name) if kind == "input" else layer_text(head.layer)
-            lines = tuple(layer_text(node.layer) for node in rows[1:])
+            title = clean(head.name) if kind == "input" else clean(layer_text(head.layer))
+            lines = tuple(clean(layer_text(node.layer)) for node in rows[1:])
             path, doc = head.path, ""
             reused = head.reused and not self.graph.activations[head.activation].reused
         result = Box(
@@ -298,7 +279,8 @@ def _shape(tensors: Sequence[object]) -> str:
 def _module_name(activations: Sequence[Activation], run: list[Part]) -> str:
     """The last part of the path, with the one before a number: `layer1.0`; of a run `layer1.1–2`."""
     names = [_last(part.activation.path) for part in (run[0], run[-1]) if part.activation]
-    return names[0] if len(run) == 1 else f"{names[0]}–{names[1].rpartition('.')[2]}"
+    end = names[-1]
+    return names[0] if len(run) == 1 else f"{names[0]}–{end[len(end.rstrip('0123456789')) :] or end}"
 
 
 def _last(path: str) -> str:

@@ -18,6 +18,8 @@ from archdsl.layers.base import Argument, Layer, Signature
 from archdsl.syntax import tree
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from archdsl.elaborate.expressions import Expressions
     from archdsl.elaborate.values import Partial
 
@@ -286,11 +288,10 @@ class Binder:
         self,
         word: str,
         parameters: tuple[tree.Parameter, ...],
-        given: list[Given],
+        given: Sequence[tuple[tree.Argument, Env]],
         inner: Env,
         at: tree.Node,
         env: Env,
-        takes_values: bool = False,
     ) -> tuple[tuple[str | None, Any], ...] | None:
         """Puts a block's parameters into its environment; None where one is refused, which has then been reported.
 
@@ -309,7 +310,8 @@ class Binder:
                 if by_name not in known:
                     near = nearest(by_name, names)
                     help = f"did you mean `{near}`?" if near else _parameters(names)
-                    self.report("unknown-option", f"{word} has no parameter `{by_name}`", argument.name, where, help=help)
+                    message = f"{word} has no parameter `{by_name}`"
+                    self.report("unknown-option", message, argument.name, where, help=help)
                     good = False
                     continue
                 name = by_name

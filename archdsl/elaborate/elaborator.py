@@ -115,7 +115,7 @@ class _Elaborator:
         flow = self.walker.body(definition.body, (), env)
         made = any(not isinstance(node.layer, Input) for node in builder.nodes)
         if not made and NOTHING not in flow and not builder.diagnostics:
-            help = "write a layer after the input: `conv 64 k3 p1`" if builder.inputs else "begin with `input 3x224x224`"
+            help = "write a layer after the input: `conv 64 k3`" if builder.inputs else "begin with `input 3x224x224`"
             builder.report("empty-net", f"{name.text} has no layers", name, self.files.env(self.module), help=help)
         elif not builder.outputs and NOTHING not in flow:
             self.ports.last_values(flow)

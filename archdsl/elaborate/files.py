@@ -40,12 +40,12 @@ class Files:
                 env.names[name] = NetValue(definition)
             elif owner is not module:
                 env.names[name] = self.env(owner).names.get(name, SILENT)
-        for definition in module.parsed.file.definitions:
-            if isinstance(definition, tree.Let):
-                if module.definitions[definition.name.text][0] is definition:  # a second of the name has been reported
-                    env.names[definition.name.text] = self.expressions.value(definition.value, env)
-            elif isinstance(definition, tree.Default):
-                self.default(definition, env)
+        for written in module.parsed.file.definitions:
+            if isinstance(written, tree.Let):
+                if module.definitions[written.name.text][0] is written:  # a second of the name has been reported
+                    env.names[written.name.text] = self.expressions.value(written.value, env)
+            elif isinstance(written, tree.Default):
+                self.default(written, env)
         return env
 
     def default(self, statement: tree.Default, env: Env) -> None:

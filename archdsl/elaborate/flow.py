@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from archdsl import limits
@@ -99,7 +98,8 @@ class Walker:
         name = statement.name.text
         if name in env.names:
             message = f"`{name}` is already set here"
-            self.report("duplicate-name", message, statement.name, env, help="choose another name; a let does not change")
+            help = "choose another name; a let does not change"
+            self.report("duplicate-name", message, statement.name, env, help=help)
         else:
             env.names[name] = self.expressions.value(statement.value, env)
 
@@ -254,8 +254,8 @@ class Walker:
             flow = self.body(loop.body, flow, inner)
         return flow
 
-    def rows(self, loop: tree.Loop, env: Env) -> Sequence[Any] | None:
-        """What a loop runs over: the rows of a table, the items of a list, the numbers of a range."""
+    def rows(self, loop: tree.Loop, env: Env) -> Any:
+        """What a loop runs over: the rows of a table, the items of a list, the numbers of a range; or None."""
         first = self.expressions.settled(loop.rows, env)
         if loop.stop is None:
             if first is not SILENT and not isinstance(first, tuple):

@@ -214,5 +214,3 @@ def _weights(entry: Any) -> str:
     word, weights = entry
     shapes = ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in weights.items())
     return f"{word} with {shapes}" if shapes else word
-
-

@@ -89,7 +89,8 @@ class Ports:
         kind = statement.kind.text if statement.kind else "map"
         if kind not in _KINDS:
             near = nearest(kind, _KINDS)
-            help = f"did you mean `{near}`?" if near else f"write {', '.join(f'`{k}`' for k in _KINDS.values())} or `784`"
+            examples = ", ".join(f"`{example}`" for example in _KINDS.values())
+            help = f"did you mean `{near}`?" if near else f"write {examples} or `784`"
             assert statement.kind is not None
             self.report("bad-argument", f"there is no kind of input called `{kind}`", statement.kind, env, help=help)
             return None
@@ -99,8 +100,10 @@ class Ports:
         wanted = {"tokens": (2, 2), "ids": (1, 1), "map": (1, 4)}[kind]
         if not wanted[0] <= len(dims) <= wanted[1]:
             count = f"{wanted[0]} to {wanted[1]}" if kind == "map" else str(wanted[0])
-            message = f"{kind} take {count} sizes, got {len(dims)}" if kind != "map" else (
-                f"a map has channels and one to three axes, got {len(dims)} sizes"
+            message = (
+                f"{kind} take {count} sizes, got {len(dims)}"
+                if kind != "map"
+                else (f"a map has channels and one to three axes, got {len(dims)} sizes")
             )
             self.report("bad-argument", message, statement.shape, env, help=f"write `input {_KINDS[kind]}`")
             return None
@@ -137,7 +140,7 @@ class Ports:
         else:
             return declared
         if len(given.dims) != len(declared.dims):
-            message = f"the shape given from outside, {given}, has {len(given.dims)} sizes, and this input has {declared}"
+            message = f"the shape given from outside, {given}, has another number of sizes than {declared} here"
             self.report("bad-argument", message, statement, env)
             return None
         for size, symbol in zip(given.dims, symbols_of(statement.shape, len(given.dims)), strict=True):

@@ -6,6 +6,8 @@ from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
+from archdsl.layers.text import layer_text
+
 if TYPE_CHECKING:
     from archdsl.layers.base import Layer, Reach, Shapes
     from archdsl.layers.tensor import Tensor
@@ -32,6 +34,11 @@ class Applied:
         self.layer = layer
         self.inputs = inputs
         self.outputs = outputs
+
+    @cached_property
+    def text(self) -> str:
+        """The layer as the language writes it."""
+        return layer_text(self.layer)
 
     @cached_property
     def reach(self) -> Reach:

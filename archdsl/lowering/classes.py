@@ -128,7 +128,7 @@ class Classes:
                 return False
             if isinstance(step, Node):
                 lowering = self.lowered[step.index]
-                if lowering is None or not isinstance(lowering.call, Call) or len(self.graph.applied[step.index].outputs) != 1:
+                if lowering is None or not isinstance(lowering.call, Call) or len(self.graph.outputs_of(step)) != 1:
                     return False
                 value = type(value)(step.index)
             elif len(step.outputs) == 1:
@@ -181,7 +181,7 @@ DEFAULTS: dict[str, dict[str, Literal]] = {
     "nn.AvgPool": {"stride": None, "padding": 0},
     "nn.Linear": {"bias": True},
 }
-"""Torch's defaults of options in which the instances of one block differ; printed only where they are not the default."""
+"""Torch's defaults of options in which the instances of one block differ; printed where a value is another."""
 
 
 def _abstract(kind: Class) -> None:

@@ -47,7 +47,7 @@ def forward(
     names: Mapping[Value, str],
     late: frozenset[int] = frozenset(),
 ) -> Forward:
-    """The forward of a run. `names` are those of its own text; `late` are nodes that only training needs, to come last."""
+    """The forward of a run. `names` are those of its own text; `late` are nodes that only training needs, at its end."""
     return _Writer(graph, run, lowered, names, late).write()
 
 
@@ -158,7 +158,7 @@ class _Writer:
         for input_ in ending:
             number = _number(self.holds[input_])
             if number in self.free:
-                self.free.remove(number)  # type: ignore[arg-type]
+                self.free.remove(number)
                 heapify(self.free)
                 return self.holds[input_]
         return self.fresh(value)

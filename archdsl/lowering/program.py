@@ -1,4 +1,4 @@
-"""The Python source of a network: classes that a person could have written, and nothing but torch needed to run them."""
+"""The Python source of a network: classes that a person could have written, needing nothing but torch."""
 
 from __future__ import annotations
 
@@ -193,9 +193,10 @@ class _Printer:
         both = list(zip(self.graph.outputs, results, strict=True))
         main = [name for output, name in both if not output.training_only]
         aside = [name for output, name in both if output.training_only]
-        lines = _statements(steady, 8) + ["        if self.training:"] + _statements(late, 12)
+        lines = [*_statements(steady, 8), "        if self.training:", *_statements(late, 12)]
         lines.append(f"            return {self.outputs_class}({', '.join(main + aside)})")
-        lines.append(f"        return {main[0]}" if len(main) == 1 else f"        return {self.outputs_class}({', '.join(main)})")
+        usual = main[0] if len(main) == 1 else f"{self.outputs_class}({', '.join(main)})"
+        lines.append(f"        return {usual}")
         return lines
 
     def result_type(self, kind: Class) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archdsl.graph import Activation, Graph, Node
+from archdsl.graph import Activation, Graph
 from archdsl.layers.source import Input
 from archdsl.reports.schema import FieldReport, LayerReport, ModuleReport, Port, Report, Totals
 
@@ -29,12 +29,13 @@ def build_report(network: Network, batch: int = 1) -> Report:
         field, count = fields[node.index], counts[node.index]
         if field.axes not in field_reports:
             field_reports[field.axes] = _field(field)
-        outputs = graph.applied[node.index].outputs
+        applied = graph.applied[node.index]
+        outputs = applied.outputs
         layers.append(
             LayerReport(
                 path=node.path,
                 layer=node.layer.word,
-                text=text_of(node),
+                text=applied.text,
                 inputs=tuple([graph.nodes[value.node].path for value in node.inputs]),
                 output=outputs[0].dims,
                 outputs=tuple(t.dims for t in outputs) if len(outputs) > 1 else (),
@@ -77,12 +78,6 @@ def build_report(network: Network, batch: int = 1) -> Report:
         layers=tuple(layers),
         modules=_modules(graph, layers, numbers),
     )
-
-
-def text_of(node: Node) -> str:
-    """The layer as it stands in the spec, on one line."""
-    text = node.span.source.text[node.span.start : node.span.end]
-    return " ".join(text.split()) if "\n" in text else text
 
 
 def _field(field: Field) -> FieldReport | None:

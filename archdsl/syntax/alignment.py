@@ -137,10 +137,11 @@ def _align_table(rows: list[_Items]) -> None:
         column = [items[at] for items in rows]
         widths = [sum(piece.gap + len(piece.text) for piece in item) - item[0].gap for item in column]
         numbers = all(item[-1].type == "NUMBER" and len(item) <= 2 for item in column)
-        if max(widths) > _LAST_COLUMN:
+        widest = max(widths)
+        if widest > _LAST_COLUMN:
             return
         for items, width in zip(rows, widths, strict=True):
             if numbers:
-                items[at][0].gap += max(widths) - width
+                items[at][0].gap += widest - width
             elif at + 1 < len(items):
-                items[at + 1][0].gap += max(widths) - width
+                items[at + 1][0].gap += widest - width

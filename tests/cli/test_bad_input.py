@@ -80,6 +80,8 @@ def test_a_file_that_defines_nothing(run: Run, folder: Path) -> None:
         ("report", "good.arch", "-p", "classes"),
         ("report", "good.arch", "-p", "classes="),
         ("report", "good.arch", "-p", "classes=]"),
+        ("report", "good.arch", "-p", "classes=2 + 3"),
+        ("report", "good.arch", "-p", "classes=[1, [2 + 3]]"),
         ("report", "good.arch", "-p", "classes=1\nnet x {}"),
         ("report", "good.arch", "-p", "classes=1", "-p", "classes=2"),
         ("draw", "good.arch"),
@@ -112,7 +114,7 @@ def test_wrong_usage(run: Run, folder: Path, arguments: tuple[str, ...]) -> None
     [
         (("report", "resnt50"), "did you mean resnet50?"),
         (("check", "resnt50"), "did you mean resnet50?"),
-        (("report", "good.arch::tyni"), "did you mean tiny?"),
+        (("report", "good.arch::tinny"), "did you mean tiny?"),
         (("report", "good.arch", "-p", "clases=1"), "did you mean classes?"),
         (("report", "good.arch", "--format", "jsn"), "did you mean json?"),
         (("report", "two.arch", "--input", "c=1x8x8"), "it has a, b"),

@@ -57,7 +57,7 @@ def test_a_finding_of_several_networks_is_told_once(run: Run, folder: Path) -> N
 
 def test_a_fault_in_a_shared_file_is_told_once(run: Run, folder: Path) -> None:
     (folder / "inner").mkdir()
-    (folder / "inner" / "part.arch").write_text("block part {\n  conv ]\n}\n")
+    (folder / "inner" / "part.arch").write_text("block part {\n  conv 4 ]\n}\n")
     for name in "ab":
         (folder / "inner" / f"{name}.arch").write_text(
             f'use part from "part.arch"\nnet {name} {{\n  input 3x8x8\n  part\n}}\n'
@@ -143,11 +143,11 @@ def test_values_of_parameters_are_those_of_the_language(run: Run, folder: Path) 
         "}\n"
     )
     (folder / "many.arch").write_text(text)
-    given = ["act=leaky_relu(0.3)", "depths=[5, 6]", "wide=yes", "width=0.5", 'mode="bilinear"', "bias=-2"]
+    given = ["act=tanh", "depths=[5, 6]", "wide=yes", "width=0.5", 'mode="bilinear"', "bias=-2"]
     ran = run("report", "many.arch", "--format", "csv", *(part for text in given for part in ("-p", text)))
     assert ran.code == 0, ran
     rows = list(csv.DictReader(line for line in io.StringIO(ran.out)))
-    assert [row["layer"] for row in rows] == ["conv", "leaky_relu", "conv", "leaky_relu", "conv", "upsample"]
+    assert [row["layer"] for row in rows] == ["conv", "tanh", "conv", "tanh", "conv", "upsample"]
     assert run("report", "resnet", "-p", "unit=bottleneck", "-p", "depths=[2, 2, 2, 2]").code == 0
 
 

@@ -49,7 +49,7 @@ def test_the_block_on_torch_works(process: Run) -> None:
     assert ran.code == 1
 
 
-@pytest.mark.parametrize("module", ["rich", "archdsl.reports", "archdsl.diagrams", "pygraphviz", "graphviz"])
+@pytest.mark.parametrize("module", ["rich", "archdsl.reports.schema", "archdsl.diagrams", "pygraphviz", "graphviz"])
 def test_check_imports_only_what_it_needs(process: Run, module: str) -> None:
     report = f"import atexit, sys; atexit.register(lambda: print({module!r} in sys.modules))"
     ran = process("check", "good.arch", before=report)
@@ -84,7 +84,7 @@ def test_a_build_says_nothing_but_its_own(process: Run) -> None:
 
 def test_a_closed_pipe_is_silent(folder: Path) -> None:
     code = "from archdsl.cli import main; main()"
-    command = [sys.executable, "-c", code, "report", "resnet50", "--format", "json"]
+    command = [sys.executable, "-c", code, "report", "resnet152", "--format", "json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment()) as child:
         assert child.stdout is not None
         assert child.stderr is not None

@@ -8,7 +8,9 @@ import pytest
 
 import archdsl
 from archdsl.reports.schema import FieldReport, LayerReport, Report
+from archdsl.source import Source
 from archdsl.syntax import tree
+from archdsl.syntax.formatter import format_text
 
 SPECS = Path(__file__).parents[2] / "specs"
 
@@ -64,7 +66,16 @@ def test_a_shipped_network_says_whose_it_is(name: str) -> None:
     assert doc
 
 
-@pytest.mark.parametrize("path", sorted(SPECS.glob("*.arch")), ids=lambda path: path.stem)
+each_file = pytest.mark.parametrize("path", sorted(SPECS.glob("*.arch")), ids=lambda path: path.stem)
+
+
+@each_file
+def test_a_spec_has_the_layout_of_the_formatter(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert format_text(Source(path.name, text)) == text
+
+
+@each_file
 def test_every_block_of_a_spec_is_used(path: Path) -> None:
     module = archdsl.load(str(path), next(n.name for n in archdsl.networks(path))).module
     blocks = {name for name, (definition, _) in module.definitions.items() if isinstance(definition, tree.Block)}

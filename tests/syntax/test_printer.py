@@ -21,7 +21,7 @@ def reread(text):
 
 
 @given(strategies.files)
-@settings(max_examples=4000, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_printed_trees_read_back_equal_and_print_the_same(file):
     text = print_tree(file)
     again = reread(text)

@@ -38,7 +38,7 @@ def read(text):
 
 
 @given(st.data())
-@settings(max_examples=4000, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_an_edit_of_one_character_gives_a_tree_or_diagnostics(data):
     text = data.draw(st.sampled_from(TEXTS))
     at = data.draw(st.integers(0, len(text) - 1))
@@ -61,7 +61,7 @@ def test_any_text_gives_a_tree_or_diagnostics(parts):
 
 
 @given(st.lists(st.sampled_from(sorted({word for text in TEXTS for word in text.split(" ")})), max_size=40))
-@settings(max_examples=3001, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_any_row_of_words_gives_a_tree_or_diagnostics(words):
     read(" ".join(words))
 
@@ -157,3 +157,14 @@ def test_line_ends_and_marks_do_not_change_the_tree():
     plain = parse(Source("s", body("relu # why"))).file
     assert parse(Source("s", HARMLESS["CRLF"])).file == plain
     assert parse(Source("s", HARMLESS["a byte order mark"])).file == plain
+
+
+@pytest.mark.parametrize("rows", ["  [1, 20, 3], # a\n", "  max(1, 2),\n", "\n", "  # why\n"])
+def test_formatting_takes_time_in_proportion(rows):
+    def seconds(count):
+        text = "let t = [\n" + rows * count + "]\n"
+        began = time.process_time()
+        assert format_text(Source("s", text)) is not None
+        return time.process_time() - began
+
+    assert seconds(4000) < 8 * seconds(1000) + 0.2

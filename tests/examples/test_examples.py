@@ -1,0 +1,43 @@
+"""The files of examples/ are clean, compile, run, and the training loop learns."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+import torch
+
+import archdsl
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SPECS = sorted(EXAMPLES.glob("*.arch"))
+OPEN_SIZE = 24
+"""What stands for a size that a spec leaves open."""
+
+
+def test_there_are_examples() -> None:
+    assert len(SPECS) >= 5
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_an_example_is_clean_and_runs(path: Path) -> None:
+    networks = archdsl.networks(path)
+    assert networks
+    for net in networks:
+        assert [str(finding) for finding in net.diagnostics] == []
+        inputs = []
+        for port in net.graph.inputs:
+            sizes = [size if isinstance(size, int) else OPEN_SIZE for size in port.tensor.dims]
+            vocabulary = port.tensor.vocabulary
+            inputs.append(torch.randint(vocabulary, (2, *sizes)) if vocabulary else torch.randn(2, *sizes))
+        model = net.compile()
+        outputs = model(*inputs)  # a module begins in training mode, so that all outputs are there
+        shapes = [tuple(each.shape) for each in ([outputs] if isinstance(outputs, torch.Tensor) else outputs)]
+        assert shapes == [(2, *port.shape) for port in net.report().outputs]
+        assert sum(parameter.numel() for parameter in model.parameters()) == net.report().totals.parameters
+
+
+def test_the_training_loop_learns() -> None:
+    losses = runpy.run_path(str(EXAMPLES / "train.py"))["train"](steps=15, batch=16)
+    assert sum(losses[-3:]) / 3 < losses[0] / 2
