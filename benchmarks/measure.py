@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -68,7 +69,9 @@ class Pairs(NamedTuple):
         ratios = [b / a if times_faster else a / b for a, b in both]
         ours, theirs = statistics.median(self.ours), statistics.median(self.theirs)
         ratio = statistics.median(ratios)
-        note = ", ".join(filter(None, [note, f"{len(ratios)} pairs"]))
+        best = min(self.theirs) / min(self.ours) if times_faster else min(self.ours) / min(self.theirs)
+        shown = f"best against best {best:.3g}x" if times_faster else f"best against best {best:.3f}"
+        note = ", ".join(filter(None, [note, shown, f"{len(ratios)} pairs"]))
         return Row(case, ours, "s", peer, theirs, times_faster, ratio, bootstrap(ratios), bar, note)
 
 
@@ -129,15 +132,15 @@ def child(*arguments: str) -> Ended:
         ChildError: where it fails.
     """
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "PYTHONWARNINGS": "ignore"}
-    before = os.times()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
     wall = time.perf_counter() - start
-    after = os.times()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         said = done.stderr.strip().splitlines()
         raise ChildError(said[-1] if said else f"exit code {done.returncode}")
-    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Ended(wall, cpu, done.stdout)

@@ -38,7 +38,7 @@ def rows(seconds: float) -> list[Row]:
 def _agreement(what: str, theirs: int | None, ours: int) -> str:
     if theirs is None:
         return f"no {what}"
-    return "" if theirs == ours else f"{what} {100 * (theirs / ours - 1):+.2f} %"
+    return "" if theirs == ours else f"{what} {theirs - ours:+,}"
 
 
 def _peers(torch: Any, models: Any) -> dict[str, Callable[[], tuple[int | None, int | None]]]:

@@ -40,11 +40,15 @@ class AxisField(NamedTuple):
     @property
     def size(self) -> int:
         """The most inputs that one output sees."""
+        if self.period == 1 and self.intervals[0] is not None:
+            return self.intervals[0][1] - self.intervals[0][0] + 1
         return max((hi - lo + 1 for lo, hi in filter(None, self.intervals)), default=0)
 
     @property
     def stride(self) -> int | float:
         """The step in the input from one output to the next, on average."""
+        if self.period == 1:
+            return self.advance
         step = Fraction(self.advance, self.period)
         return step.numerator if step.denominator == 1 else float(step)
 
@@ -126,9 +130,10 @@ def _through(axes: tuple[AxisField, ...], reach: Reach) -> tuple[AxisField, ...]
     assert reach.axes is not None
     if len(axes) != len(reach.axes):
         return None
-    result = []
-    for axis, geometry in zip(axes, reach.axes, strict=True):
-        further = through(axis, geometry)
+    result: list[AxisField] = []
+    for number, (axis, geometry) in enumerate(zip(axes, reach.axes, strict=True)):
+        is_alike = number > 0 and axis is axes[0] and geometry is reach.axes[0]
+        further = result[0] if is_alike else through(axis, geometry)
         if further is None:
             return None
         result.append(further)
@@ -182,6 +187,8 @@ def _merged(path: str, applied: Applied, before: list[Field]) -> Field:
     for _, field in local[1:]:
         if axes is None or field.axes is None or len(field.axes) != len(axes):
             return Field(None, everywhere)
+        if axes == field.axes:
+            continue
         joined = [_joined(a, b) for a, b in zip(axes, field.axes, strict=True)]
         axes = tuple(axis for axis in joined if axis is not None)
         if len(axes) < len(joined):
@@ -191,6 +198,11 @@ def _merged(path: str, applied: Applied, before: list[Field]) -> Field:
 
 def _joined(a: AxisField, b: AxisField) -> AxisField | None:
     """Both fields together; None where their strides differ, so that positions do not correspond."""
+    if a.period == b.period == 1 and a.intervals[0] is not None and b.intervals[0] is not None:
+        if a.advance != b.advance:
+            return None
+        (first, last), (other_first, other_last) = a.intervals[0], b.intervals[0]
+        return AxisField(1, a.advance, ((min(first, other_first), max(last, other_last)),))
     if a == b:
         return a
     if a.advance * b.period != b.advance * a.period:

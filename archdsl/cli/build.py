@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Sequence
 from errno import EACCES
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -96,6 +95,8 @@ def _prepare(folder: Path) -> None:
 
 def _diagram(network: Network) -> str | None:
     """The drawing; None of a network that is too large to draw."""
+    from tempfile import TemporaryDirectory
+
     try:
         with step("diagram"), TemporaryDirectory() as folder:
             return network.draw(Path(folder) / "diagram.svg").read_text(encoding="utf-8")

@@ -78,10 +78,8 @@ def _shapes(inputs: Sequence[str]) -> dict[str, Tensor]:
 
 def _check_inputs(found: Network) -> None:
     names = [each.name for each in found.graph.inputs]
-    if not found.ok or not found.inputs:
-        return
     for name in found.inputs:
-        if name and name not in names:
+        if name and name not in names and found.ok:  # an input with an error is not among the names
             near = nearest(name, names)
             known = f"did you mean {near}?" if near else f"it has {', '.join(names)}"
             raise ArchError(f"{found.name} has no input called {name}; {known}")

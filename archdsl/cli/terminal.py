@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 FINDINGS, USAGE = 1, 2
 """Exit codes: the spec has findings; the command was not used rightly."""
 
+_PIECE = 32_768
+"""Characters: a pipe that closes amid one write is not an error to Python before the next."""
+
 
 def colored(stream: TextIO) -> bool:
     """Whether to write colours: as NO_COLOR and FORCE_COLOR say, or else to a terminal that has them."""
@@ -25,9 +28,10 @@ def colored(stream: TextIO) -> bool:
 
 
 def put(text: str) -> None:
-    """Writes a result. It is handed over at once, so that a closed pipe is noticed here."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    """Writes a result. It is handed over at once and in pieces, so that a closed pipe is noticed here."""
+    for start in range(0, len(text), _PIECE):
+        sys.stdout.write(text[start : start + _PIECE])
+        sys.stdout.flush()
 
 
 def note(text: str) -> None:

@@ -11,7 +11,6 @@ from archdsl.elaborate.naming import Frame
 from archdsl.elaborate.values import Env
 from archdsl.graph import Activation, GraphInput, GraphOutput, Node, Value
 from archdsl.layers.applied import Applied
-from archdsl.layers.base import Layer
 from archdsl.layers.tensor import UNKNOWN, Tensor
 from archdsl.source import Span
 from archdsl.syntax import tree
@@ -36,6 +35,8 @@ class Builder:
         self.activations: list[Activation] = []
         self.names: dict[Value, str] = {}
         self.local_names: dict[tuple[int, Value], str] = {}
+        self.named: list[tuple[int, Value, str]] = []
+        """Every naming of a value, in turn: the activation, the value, the name."""
         self.inputs: list[GraphInput] = []
         self.outputs: list[GraphOutput] = []
         self.diagnostics: list[Diagnostic] = []
@@ -57,8 +58,11 @@ class Builder:
             return (Value(index, 0),)
         return tuple([Value(index, number) for number in range(len(applied.outputs))])
 
-    def layer_of(self, value: Value) -> Layer:
-        return self.nodes[value.node].layer
+    def name(self, activation: int, value: Value, label: str) -> None:
+        """Gives a value a name, in the text of one activation."""
+        self.names.setdefault(value, label)
+        self.local_names[activation, value] = label
+        self.named.append((activation, value, label))
 
     # ------------------------------------------------------------ modules
 

@@ -309,8 +309,7 @@ class Walker:
             self.report("duplicate-name", message, at, env, help="choose another name")
             return
         if value != NOTHING:
-            self.builder.names.setdefault(value, label)
-            self.builder.local_names[self.builder.frame.activation, value] = label
+            self.builder.name(self.builder.frame.activation, value, label)
 
     def label(self, label: tree.Label, env: Env) -> str | None:
         """The text of a name, its computed parts worked out; None where it is none, which is then reported."""

@@ -8,6 +8,7 @@ from archdsl import limits
 from archdsl.diagnostics.model import Label
 from archdsl.elaborate.builder import NOTHING, Flow
 from archdsl.elaborate.naming import Frame, refused_name
+from archdsl.elaborate.replay import Replayer
 from archdsl.elaborate.values import BlockValue, Env, Partial, Shared
 from archdsl.graph import Activation
 from archdsl.source import Span
@@ -24,6 +25,7 @@ class Modules:
         self.walker = walker
         self.builder = walker.builder
         self.report = walker.builder.report
+        self.replayer = Replayer(walker.builder)
         self.calls: list[tree.Block] = []
         """The blocks being walked through, the outermost first."""
 
@@ -107,6 +109,11 @@ class Modules:
             parameters=tuple([(n, value) for n, value in numbers if isinstance(value, int | float)]),
             takes=tuple([take.text for take in definition.takes]),
         )
+        key = None if transparent else self.replayer.key(block, inner, flow, numbered)
+        recording = self.replayer.recordings.get(key)
+        if recording is not None:
+            return self.replayer.replay(recording, activation, call, env)
+        names, findings = len(builder.named), len(builder.diagnostics)
         frame = outer.inside(index) if transparent else Frame(f"{path}.", index, numbered, outer.reused)
         builder.enter(activation, frame)
         self.calls.append(definition)
@@ -120,7 +127,9 @@ class Modules:
             result = (NOTHING,)
         if transparent:
             outer.next_number = frame.next_number
-        return builder.leave(index, outer, result, nodes, name)
+        result = builder.leave(index, outer, result, nodes, name)
+        self.replayer.record(key, index, nodes, names, findings, f"{path}.")
+        return result
 
     def takes(self, definition: tree.Block, call: tree.Call, flow: Flow, inner: Env, env: Env) -> bool:
         """Names what flows into a block; False where it is not what the block takes."""

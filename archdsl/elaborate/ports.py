@@ -56,8 +56,7 @@ class Ports:
         builder.frame.names.setdefault(name, span)
         (value,) = builder.add(name, Applied(Input(name=name, tensor=tensor), (), (tensor,)), (), span)
         builder.inputs.append(GraphInput(name, value, tensor, span, statement.doc))
-        builder.names[value] = name
-        builder.local_names[0, value] = name
+        builder.name(0, value, name)
         if statement.name:
             env.names[name] = value
         return value

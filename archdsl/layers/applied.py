@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,35 +29,41 @@ class Counts(NamedTuple):
 class Applied:
     """One layer on one tuple of input shapes. A network of repeated blocks has few of these and many nodes."""
 
+    __slots__ = ("_counts", "_reach", "_text", "inputs", "layer", "outputs")
+
     def __init__(self, layer: Layer, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> None:
         self.layer = layer
         self.inputs = inputs
         self.outputs = outputs
+        self._text: str | None = None
+        self._reach: Reach | None = None
+        self._counts: Counts | None = None
 
-    @cached_property
+    @property
     def text(self) -> str:
         """The layer as the language writes it."""
-        return layer_text(self.layer)
+        if self._text is None:
+            self._text = layer_text(self.layer)
+        return self._text
 
-    @cached_property
+    @property
     def reach(self) -> Reach:
-        return self.layer.reach(*self.inputs)
+        if self._reach is None:
+            self._reach = self.layer.reach(*self.inputs)
+        return self._reach
 
-    @cached_property
+    @property
     def weights(self) -> Shapes:
         return self.layer.weights(*self.inputs)
 
-    @cached_property
-    def buffers(self) -> Shapes:
-        return self.layer.buffers(*self.inputs)
-
-    @cached_property
+    @property
     def counts(self) -> Counts:
-        buffers = self.buffers
-        integers = sum(prod(shape) for name, shape in buffers.items() if name == "num_batches_tracked")
-        return Counts(
-            sum(map(prod, self.weights.values())),
-            sum(map(prod, buffers.values())),
-            integers,
-            self.layer.macs(*self.inputs),
-        )
+        if self._counts is None:
+            buffers = self.layer.buffers(*self.inputs)
+            self._counts = Counts(
+                sum(map(prod, self.weights.values())),
+                sum(map(prod, buffers.values())),
+                prod(buffers["num_batches_tracked"]) if "num_batches_tracked" in buffers else 0,
+                self.layer.macs(*self.inputs),
+            )
+        return self._counts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator
@@ -78,16 +79,7 @@ class Conv(Layer):
         yield from window_problems(self.word, self.windows(x.rank), x, self.padding_mode)
 
     def windows(self, rank: int) -> tuple[Window, ...]:
-        kernel, stride, dilation = (each(value, rank) for value in (self.kernel, self.stride, self.dilation))
-        windows = []
-        for axis in range(rank):
-            if isinstance(self.padding, str):
-                total = dilation[axis] * (kernel[axis] - 1)
-                before, after = total // 2, total - total // 2
-            else:
-                before = after = each(self.padding, rank)[axis]
-            windows.append(Window(kernel[axis], stride[axis], before, after, dilation[axis]))
-        return tuple(windows)
+        return _windows(self.kernel, self.stride, self.padding, self.dilation, rank)
 
     def output(self, *inputs: Tensor) -> Tensor:
         x = inputs[0]
@@ -126,6 +118,28 @@ class Conv(Layer):
             initializers=initializers(self.init, self.bias),
             **options,
         )
+
+
+@lru_cache(maxsize=1024)
+def _windows(
+    kernel: int | tuple[int, ...],
+    stride: int | tuple[int, ...],
+    padding: int | tuple[int, ...] | str,
+    dilation: int | tuple[int, ...],
+    rank: int,
+) -> tuple[Window, ...]:
+    """The windows of a convolution along its axes; axes that are alike share one."""
+    windows: list[Window] = []
+    kernels, strides, dilations = each(kernel, rank), each(stride, rank), each(dilation, rank)
+    for axis in range(rank):
+        if isinstance(padding, str):
+            total = dilations[axis] * (kernels[axis] - 1)
+            before, after = total // 2, total - total // 2
+        else:
+            before = after = each(padding, rank)[axis]
+        window = Window(kernels[axis], strides[axis], before, after, dilations[axis])
+        windows.append(windows[0] if windows and windows[0] == window else window)
+    return tuple(windows)
 
 
 class ConvTranspose(Layer):

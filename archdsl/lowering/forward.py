@@ -47,7 +47,7 @@ def forward(
     names: Mapping[Value, str],
     late: frozenset[int] = frozenset(),
 ) -> Forward:
-    """The forward of a run. `names` are those of its own text; `late` are nodes that only training needs, at its end."""
+    """The forward of a run. `names` are those of its own text; `late` are nodes that only training needs, last."""
     return _Writer(graph, run, lowered, names, late).write()
 
 

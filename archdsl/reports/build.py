@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archdsl.graph import Activation, Graph
-from archdsl.layers.source import Input
-from archdsl.reports.schema import FieldReport, LayerReport, ModuleReport, Port, Report, Totals
+from archdsl.reports.schema import Report
 
 if TYPE_CHECKING:
     from archdsl.analyses.fields import Field
     from archdsl.network import Network
+
+Row = dict[str, Any]
+"""A record of the schema, before pydantic has checked it."""
 
 _DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
 _INTEGER_BYTES = 8
@@ -18,102 +20,110 @@ _INTEGER_BYTES = 8
 
 def build_report(network: Network, batch: int = 1) -> Report:
     """The report of a network without errors."""
-    graph, fields, counts, totals = network.graph, network.fields, network.counts, network.totals
-    layers: list[LayerReport] = []
-    numbers: dict[int, int] = {}
-    field_reports: dict[object, FieldReport | None] = {}
-    for node in graph.nodes:
-        if isinstance(node.layer, Input):
-            continue
-        numbers[node.index] = len(layers)
-        field, count = fields[node.index], counts[node.index]
-        if field.axes not in field_reports:
-            field_reports[field.axes] = _field(field)
-        applied = graph.applied[node.index]
-        outputs = applied.outputs
-        layers.append(
-            LayerReport(
-                path=node.path,
-                layer=node.layer.word,
-                text=applied.text,
-                inputs=tuple([graph.nodes[value.node].path for value in node.inputs]),
-                output=outputs[0].dims,
-                outputs=tuple(t.dims for t in outputs) if len(outputs) > 1 else (),
-                parameters=count.parameters,
-                buffers=count.buffers,
-                macs=None if count.macs is None else batch * count.macs,
-                field=field_reports[field.axes],
-                everywhere=field.everywhere,
-                line=node.span.line,
-                file=node.span.source.name,
-                reused=node.reused,
-            )
-        )
+    graph, totals = network.graph, network.totals
+    numbers, layers = _layers(network, batch)
     macs = None if totals.macs is None else batch * totals.macs
     floats = totals.parameters + totals.buffers - totals.integers
-    return Report(
-        network=graph.name,
-        doc=graph.doc,
-        file=graph.span.source.name,
-        batch=batch,
-        inputs=tuple(Port(name=i.name, kind=i.tensor.kind, shape=i.tensor.dims) for i in graph.inputs),
-        outputs=tuple(
-            Port(
-                name=o.name,
-                kind=graph.tensor(o.value).kind,
-                shape=graph.tensor(o.value).dims,
-                training_only=o.training_only,
-            )
-            for o in graph.outputs
-        ),
-        totals=Totals(
-            layers=len(layers),
-            parameters=totals.parameters,
-            trainable=totals.parameters,
-            buffers=totals.buffers,
-            macs=macs,
-            flops=None if macs is None else 2 * macs,
-            bytes={name: size * floats + _INTEGER_BYTES * totals.integers for name, size in _DTYPES.items()},
-        ),
-        layers=tuple(layers),
-        modules=_modules(graph, layers, numbers),
+    return Report.model_validate(
+        {
+            "network": graph.name,
+            "doc": graph.doc,
+            "file": graph.span.source.name,
+            "batch": batch,
+            "inputs": [{"name": i.name, "kind": i.tensor.kind, "shape": i.tensor.dims} for i in graph.inputs],
+            "outputs": [
+                {
+                    "name": output.name,
+                    "kind": graph.tensor(output.value).kind,
+                    "shape": graph.tensor(output.value).dims,
+                    "training_only": output.training_only,
+                }
+                for output in graph.outputs
+            ],
+            "totals": {
+                "layers": len(layers),
+                "parameters": totals.parameters,
+                "trainable": totals.parameters,
+                "buffers": totals.buffers,
+                "macs": macs,
+                "flops": None if macs is None else 2 * macs,
+                "bytes": {name: size * floats + _INTEGER_BYTES * totals.integers for name, size in _DTYPES.items()},
+            },
+            "layers": layers,
+            "modules": _modules(graph, layers, numbers),
+        }
     )
 
 
-def _field(field: Field) -> FieldReport | None:
+def _layers(network: Network, batch: int) -> tuple[list[int], list[Row]]:
+    """For each node the number of its layer (-1 of an input's), and the layers."""
+    graph = network.graph
+    nodes = graph.nodes
+    layers: list[Row] = []
+    numbers: list[int] = []
+    seen: dict[int, Row | None] = {}
+    for node, applied, field, count in zip(nodes, graph.applied, network.fields, network.counts, strict=True):
+        if not node.inputs:
+            numbers.append(-1)
+            continue
+        numbers.append(len(layers))
+        if id(field) not in seen:
+            seen[id(field)] = _field(field)
+        outputs = applied.outputs
+        source = node.span.source
+        layers.append(
+            {
+                "path": node.path,
+                "layer": node.layer.word,
+                "text": applied.text,
+                "inputs": [nodes[value.node].path for value in node.inputs],
+                "output": outputs[0].dims,
+                "outputs": [tensor.dims for tensor in outputs] if len(outputs) > 1 else (),
+                "parameters": count.parameters,
+                "buffers": count.buffers,
+                "macs": None if count.macs is None else batch * count.macs,
+                "field": seen[id(field)],
+                "everywhere": field.everywhere,
+                "line": source.position(node.span.start).line,
+                "file": source.name,
+                "reused": node.reused,
+            }
+        )
+    return numbers, layers
+
+
+def _field(field: Field) -> Row | None:
     if not field.axes:
         return None
-    return FieldReport(
-        size=tuple(axis.size for axis in field.axes),
-        stride=tuple(axis.stride for axis in field.axes),
-        padding=tuple(axis.padding for axis in field.axes),
-    )
+    return {
+        "size": [axis.size for axis in field.axes],
+        "stride": [axis.stride for axis in field.axes],
+        "padding": [axis.padding for axis in field.axes],
+    }
 
 
-def _modules(graph: Graph, layers: list[LayerReport], numbers: dict[int, int]) -> tuple[ModuleReport, ...]:
+def _modules(graph: Graph, layers: list[Row], numbers: list[int]) -> list[Row]:
     """The modules with the layers in them; a block without a module of its own counts to the one around it."""
-    held: dict[int, list[int]] = {a.index: [] for a in graph.activations}
+    held: list[list[int]] = [[] for _ in graph.activations]
     for node in graph.nodes:
-        if node.index in numbers:
-            at: int | None = node.activation
-            while at is not None:
-                held[at].append(numbers[node.index])
-                at = graph.activations[at].parent
-    return tuple(_module(graph, a, held[a.index], layers) for a in graph.activations if not a.transparent)
+        number = numbers[node.index]
+        at: int | None = node.activation if number >= 0 else None
+        while at is not None:
+            held[at].append(number)
+            at = graph.activations[at].parent
+    return [_module(graph, a, held[a.index], layers) for a in graph.activations if not a.transparent]
 
 
-def _module(graph: Graph, activation: Activation, held: list[int], layers: list[LayerReport]) -> ModuleReport:
-    macs = [layers[number].macs for number in held]
-    known = [m for m in macs if m is not None]
-    parent = None if activation.parent is None else graph.activations[activation.parent].path
-    return ModuleReport(
-        path=activation.path,
-        kind=activation.kind,
-        definition=activation.definition,
-        call=activation.call,
-        parent=parent,
-        layers=tuple(held),
-        output=graph.tensor(activation.outputs[0]).dims if activation.outputs else (),
-        parameters=sum(layers[number].parameters for number in held),
-        macs=sum(known) if len(known) == len(macs) else None,
-    )
+def _module(graph: Graph, activation: Activation, held: list[int], layers: list[Row]) -> Row:
+    macs = [layers[number]["macs"] for number in held]
+    return {
+        "path": activation.path,
+        "kind": activation.kind,
+        "definition": activation.definition,
+        "call": activation.call,
+        "parent": None if activation.parent is None else graph.activations[activation.parent].path,
+        "layers": held,
+        "output": graph.tensor(activation.outputs[0]).dims if activation.outputs else (),
+        "parameters": sum([layers[number]["parameters"] for number in held]),
+        "macs": None if None in macs else sum(macs),
+    }

@@ -9,7 +9,8 @@ from time import perf_counter
 import pytest
 
 from archdsl.cli.app import app
-from tests.cli.conftest import GOOD, Run
+
+from .conftest import GOOD, Run
 
 SPECS = {
     "garbage": (bytes(range(256)) * 40, 2),

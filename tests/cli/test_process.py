@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
+from .conftest import Run
 
 WITHOUT_TORCH = """
 import sys

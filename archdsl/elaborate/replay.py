@@ -1,0 +1,102 @@
+"""A block called again with the same arguments, on the same shapes, is the same subgraph at another place.
+
+So it is copied rather than walked through: a network of many equal blocks costs little more than one of each.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from archdsl import limits
+from archdsl.elaborate.builder import NOTHING, Builder, Flow
+from archdsl.graph import Activation, Node, Value
+
+if TYPE_CHECKING:
+    from archdsl.elaborate.values import BlockValue, Env
+    from archdsl.syntax import tree
+
+
+class Recording(NamedTuple):
+    """Where a block's call stands in the graph: ranges of nodes, of activations and of named values."""
+
+    nodes: range
+    activations: range
+    names: range
+    prefix: str
+    inputs: Flow
+    outputs: Flow
+
+
+class Replayer:
+    """Remembers the calls of blocks by what they depend on: the block, its arguments, the shapes that flow in."""
+
+    def __init__(self, builder: Builder) -> None:
+        self.builder = builder
+        self.recordings: dict[Any, Recording] = {}
+
+    def key(self, block: BlockValue, inner: Env, flow: Flow, numbered: bool) -> Any:
+        """What the call depends on; None where it reaches for values of its own caller, or cannot be compared."""
+        if self.builder.frame.reused or NOTHING in flow:
+            return None
+        parts: list[Any] = [id(block.definition), id(block.env), numbered]
+        for parameter in block.definition.parameters:
+            value = inner.names[parameter.name.text]
+            if not isinstance(value, int | float | str):
+                return None
+            parts += (value, type(value))
+        parts += [self.builder.tensor(value) for value in flow]
+        return (*parts, *(flow.index(value) for value in flow))  # the same value twice is not two
+
+    def record(self, key: Any, activation: int, nodes: int, names: int, findings: int, prefix: str) -> None:
+        """Remembers a call that has just been walked through, if nothing was found wrong in it."""
+        builder = self.builder
+        if key is None or len(builder.diagnostics) != findings or activation >= len(builder.activations):
+            return
+        made = builder.activations[activation]
+        if NOTHING in made.outputs or len(builder.nodes) == nodes:
+            return
+        self.recordings[key] = Recording(
+            range(nodes, len(builder.nodes)),
+            range(activation, len(builder.activations)),
+            range(names, len(builder.named)),
+            prefix,
+            made.inputs,
+            made.outputs,
+        )
+
+    def replay(self, recording: Recording, head: Activation, call: tree.Call, env: Env) -> Flow:
+        """Copies a recorded call under another path; `head` is its activation there."""
+        builder = self.builder
+        nodes, activations = builder.nodes, builder.activations
+        if len(nodes) + len(recording.nodes) > limits.LAYERS:
+            builder.too_much(call, env, f"the network has more than {limits.LAYERS:,} layers")
+        by = len(nodes) - recording.nodes.start
+        by_activation = head.index - recording.activations.start
+        first = recording.nodes.start
+        outside = dict(zip(recording.inputs, head.inputs, strict=True))
+        prefix, cut = f"{head.path}.", len(recording.prefix)
+
+        def moved(value: Value) -> Value:
+            return Value(value.node + by, value.output) if value.node >= first else outside[value]
+
+        for old in nodes[recording.nodes.start : recording.nodes.stop]:
+            inputs = tuple([moved(value) for value in old.inputs])
+            path = prefix + old.path[cut:]
+            activation = old.activation + by_activation
+            nodes.append(Node(old.index + by, path, old.layer, inputs, old.span, activation, old.reused))
+        builder.applied += builder.applied[recording.nodes.start : recording.nodes.stop]
+        activations.append(head._replace(outputs=tuple([moved(value) for value in recording.outputs])))
+        for inner in activations[recording.activations.start + 1 : recording.activations.stop]:
+            assert inner.parent is not None
+            activations.append(
+                inner._replace(
+                    index=inner.index + by_activation,
+                    path=prefix + inner.path[cut:] if len(inner.path) >= cut else head.path,
+                    parent=inner.parent + by_activation,
+                    inputs=tuple([moved(value) for value in inner.inputs]),
+                    outputs=tuple([moved(value) for value in inner.outputs]),
+                )
+            )
+        for home, value, label in builder.named[recording.names.start : recording.names.stop]:
+            builder.name(home + by_activation, moved(value), label)
+        return activations[head.index].outputs
