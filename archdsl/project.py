@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from archdsl import limits
+from archdsl.diagnostics.escape import printable
 from archdsl.diagnostics.model import Diagnostic, Label, error, nearest
 from archdsl.resources import specs_folder
 from archdsl.source import Source, Span
@@ -55,7 +56,7 @@ def read(path: Path, name: str | None = None) -> Source:
     Raises:
         ReadError: where there is no such file, it is no text, too large, or may not be read.
     """
-    shown = name or str(path)
+    shown = printable(name or str(path))
     try:
         if not path.is_file():
             reason = "it is a folder" if path.is_dir() else "there is no such file"

@@ -34,6 +34,7 @@ def rows(seconds: float) -> list[Row]:
 def _rows_of(name: str, models: Any, torch: Any, seconds: float) -> list[Row]:
     import archdsl
 
+    print(f"  {name}", file=sys.stderr, flush=True)
     torch.manual_seed(0)
     theirs = getattr(models, name)()
     ours, control = archdsl.load(name).compile(), getattr(models, name)()

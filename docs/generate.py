@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that are made from the code: layers.md and errors.md. Run it with `python docs/generate.py`."""
+"""Writes the pages of docs/ that are made from the code, layers.md and errors.md: `python docs/generate.py`."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ def layers() -> str:
         "",
         NOTE.format(source="the declarations in archdsl/layers"),
         "",
-        f"All {count} layers, by family. `archdsl explain conv` prints the page of one. How arguments are written is said in",
-        "the [reference of the language](../grammar/README.md#arguments); a layer of your own is added as",
+        f"All {count} layers, by family. `archdsl explain conv` prints the page of one. How arguments are written is said",
+        "in the [reference of the language](../grammar/README.md#arguments); a layer of your own is added as",
         "[contributing](contributing.md#add-a-layer) says.",
         "",
     ]
     for family, members in STANDARD.families().items():
-        lines.append(f"- [{family.capitalize()}](#{family}-layers): {', '.join(f'[{m.word}](#{m.word})' for m in members)}")
+        lines.append(
+            f"- [{family.capitalize()}](#{family}-layers): {', '.join(f'[{m.word}](#{m.word})' for m in members)}"
+        )
     for family, members in STANDARD.families().items():
         lines += ["", f"## {family.capitalize()} layers"]
         for layer in members:
@@ -43,8 +45,8 @@ def errors() -> str:
         "",
         NOTE.format(source="archdsl/diagnostics/pages"),
         "",
-        f"All {len(known)} codes. `archdsl explain merge-shapes` prints the page of one. Each page has an example that gives",
-        "exactly this code and a mended text that gives none; tests/diagnostics/test_pages.py runs both.",
+        f"All {len(known)} codes. `archdsl explain merge-shapes` prints the page of one. Each page has an example that",
+        "gives exactly this code and a mended text that gives none; tests/diagnostics/test_pages.py runs both.",
         "",
     ]
     lines += [f"- [{code.code}](#{code.code}): {code.summary}" for code in known]

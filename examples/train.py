@@ -24,8 +24,8 @@ def images(count: int, patterns: Tensor) -> tuple[Tensor, Tensor]:
     return patterns[labels] + torch.randn(count, *patterns.shape[1:]), labels
 
 
-def train(steps: int = 60, batch: int = 32) -> list[float]:
-    """The loss of every step."""
+def train(steps: int = 60, batch: int = 32, unseen: int = 200) -> list[float]:
+    """Trains, then tries `unseen` new images; returns the loss of every step."""
     torch.manual_seed(0)
     spec = archdsl.load(SPEC, "residual_cifar", depth=1, classes=CLASSES)
     totals = spec.report().totals
@@ -51,7 +51,7 @@ def train(steps: int = 60, batch: int = 32) -> list[float]:
 
     model.eval()
     with torch.inference_mode():
-        pictures, labels = (part.to(device) for part in images(200, patterns))
+        pictures, labels = (part.to(device) for part in images(unseen, patterns))
         accuracy = (model(pictures).argmax(1) == labels).float().mean().item()
     print(f"accuracy on new images: {accuracy:.0%}")
     return losses

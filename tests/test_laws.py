@@ -73,7 +73,9 @@ def test_the_import_contract_can_be_broken(tmp_path: Path) -> None:
 
 
 def test_every_room_but_one_is_kept_from_torch() -> None:
-    rooms = {path.stem for path in (ROOT / "archdsl").iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    rooms = {
+        path.stem for path in (ROOT / "archdsl").iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
+    }
     contracts = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
     kept = next(contract["source_modules"] for contract in contracts if contract["type"] == "forbidden")
     assert {room.removeprefix("archdsl.") for room in kept} == rooms - {"__init__", "torch"}
@@ -137,7 +139,7 @@ def test_nodes_layers_and_graphs_are_frozen() -> None:
     graph = archdsl.load("lenet5").graph
     node = graph.nodes[1]
     for thing, name in ((graph, "nodes"), (node, "path"), (node.layer, "channels"), (graph.activations[0], "path")):
-        with pytest.raises((AttributeError, TypeError, ValueError), match="frozen|can't set|cannot assign"):
+        with pytest.raises((AttributeError, TypeError, ValueError), match=r"frozen|can't set|cannot assign"):
             setattr(thing, name, None)
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING
 from archdsl.diagrams.dot import dot
 from archdsl.diagrams.scene import Scene, scene
 from archdsl.errors import ArchError
+from archdsl.files import write_atomically
 
 if TYPE_CHECKING:
     from archdsl.network import Network
@@ -46,7 +45,7 @@ def draw(network: Network, path: str | Path, depth: int | None = None, color_by:
     format = path.suffix.lower()[1:]
     shown = scene(network, depth)
     text = dot(shown, color_by)
-    _write(path, text.encode() if format == "dot" else _laid_out(shown, text, format))
+    write_atomically(path, text.encode() if format == "dot" else _laid_out(shown, text, format))
     return path
 
 
@@ -85,19 +84,3 @@ def _engines(format: str) -> Iterator[list[str]]:
     if system := shutil.which("dot"):
         yield [system, f"-T{format}", *sharp]
     yield [sys.executable, "-c", _WHEEL, format, *sharp]
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Writes a file whole or not at all."""
-    path = Path(os.path.realpath(path))
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise

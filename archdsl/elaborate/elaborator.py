@@ -102,6 +102,8 @@ class _Elaborator:
             if written is not None:
                 try:
                     self.body(definition, env, found.name)
+                    if isinstance(found, tree.Variant) and found.body is not None:
+                        self.promises(found.body, env, as_written=not arguments and not self.ports.shapes)
                 except TooMuchError:
                     builder.outputs.clear()
         if builder.outputs and not any(d.is_error for d in builder.diagnostics):
@@ -121,6 +123,22 @@ class _Elaborator:
             self.ports.last_values(flow)
         outputs = tuple(output.value for output in builder.outputs)
         builder.activations[0] = builder.activations[0]._replace(outputs=outputs)
+
+    def promises(self, body: tree.Body, env: Env, as_written: bool) -> None:
+        """What a variant expects of itself. It counts for the variant as it is written, not with other arguments."""
+        for statement in body.statements:
+            if isinstance(statement, tree.Expect):
+                if as_written:
+                    self.walker.expectations.append((statement, Env(self.module, env)))
+            elif not isinstance(statement, tree.Mistake):
+                help = "parameters are given in the brackets; what else differs is another network"
+                self.builder.report(
+                    "misplaced",
+                    "a variant's body holds `expect` only",
+                    statement,
+                    self.files.env(self.module),
+                    help=help,
+                )
 
     # ------------------------------------------------------------ variants and arguments
 

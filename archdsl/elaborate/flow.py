@@ -21,7 +21,7 @@ from archdsl.elaborate.values import (
     Partial,
     Shared,
 )
-from archdsl.graph import Value
+from archdsl.graph import Value, shown
 from archdsl.layers.tensor import agree
 from archdsl.syntax import tree
 
@@ -127,8 +127,8 @@ class Walker:
             if not isinstance(part, tree.Number):
                 text = env.module.source.text[part.start : part.end]
                 value = self.expressions.value(part, env)
-                notes.append(f"{text} = {value:,}" if isinstance(value, int) else f"{text} = {value}")
-        return notes
+                notes.append(f"{text} = {value:,}" if isinstance(value, int) else f"{text} = {shown(value)}")
+        return list(dict.fromkeys(notes))
 
     # ------------------------------------------------------------ elements
 

@@ -47,7 +47,7 @@ def _without_doc(node: tree.Definition | tree.Statement, indent: str) -> str:
             return f"net {_head(node.name, node.parameters)} {_body(node.body, indent)}"
         case tree.Variant():
             base = _applied(node.base.text, node.arguments) if node.arguments else node.base.text
-            return f"net {node.name.text} = {base}"
+            return f"net {node.name.text} = {base}" + (f" {_body(node.body, indent)}" if node.body else "")
         case tree.Block():
             takes = f" takes {_names(node.takes)}" if node.takes else ""
             return f"block {_head(node.name, node.parameters)}{takes} {_body(node.body, indent)}"

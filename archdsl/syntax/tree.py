@@ -272,11 +272,12 @@ class Net(Node):
 
 @dataclass(frozen=True, slots=True)
 class Variant(Node):
-    """net name = base(arguments)."""
+    """net name = base(arguments), and in a body perhaps what it promises of itself as it is written here."""
 
     name: Name
     base: Name
     arguments: tuple[Argument, ...]
+    body: Body | None
     doc: str
 
 

@@ -105,7 +105,9 @@ class TreeBuilder:
     def variant(self, children: Children) -> tree.Variant:
         doc = self.doc(children)
         arguments = next((c for c in children if type(c) is tuple), ())
-        return tree.Variant(children[0].start, children[-1].end, _name(children[1]), _name(children[3]), arguments, doc)
+        start, end = children[0].start, children[-1].end
+        body = children[-1] if type(children[-1]) is tree.Body else None
+        return tree.Variant(start, end, _name(children[1]), _name(children[3]), arguments, body, doc)
 
     def block(self, children: Children) -> tree.Block:
         doc = self.doc(children)

@@ -82,9 +82,9 @@ def test_an_earlier_file_stays_whole_on_failure(
     path.write_text("before")
 
     def fail(*_: object) -> None:
-        raise OSError("no space")
+        raise OSError(28, "no space")
 
-    monkeypatch.setattr(drawing.os, "replace", fail)
+    monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="no space"):
         draw(lenet, path)
     assert path.read_text() == "before"

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "grammar" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "grammar" / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 OF_THE_CODES = ROOT / "docs" / "errors.md"
 """Its examples are those of the pages of the codes; tests/diagnostics/test_pages.py runs them."""
 

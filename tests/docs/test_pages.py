@@ -1,4 +1,4 @@
-"""What the pages for readers show is true: specs check, Python runs, commands print what is shown, links lead somewhere.
+"""What the pages for readers show is true: specs check, Python runs, commands print what is shown, links lead on.
 
 The blocks of a page are taken in order and share one folder. A block ```arch name.arch is written to that file; one
 with the word `error` must have an error, any other no finding at all.

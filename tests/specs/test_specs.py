@@ -105,9 +105,11 @@ def test_the_number_of_classes_is_a_parameter(name: str, weights: int) -> None:
 
 
 def test_a_contract_is_refuted_where_the_network_is_another() -> None:
-    net = archdsl.load("resnet50", depths=[3, 4, 6, 2])
+    text = (SPECS / "resnet.arch").read_text(encoding="utf-8").replace("25_557_032", "25_557_033")
+    net = archdsl.parse(text, "resnet50")
     assert [finding.code for finding in net.diagnostics] == ["expectation"]
-    assert archdsl.load("resnet50", depths=[3, 4, 6, 2], published=0).ok
+    assert not archdsl.parse(text, "resnet50", classes=10).diagnostics  # it is about the network as it is written
+    assert archdsl.load("resnet50", depths=[3, 4, 6, 2]).ok
 
 
 # ---------------------------------------------------------------- counts

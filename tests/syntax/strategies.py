@@ -136,7 +136,7 @@ parameters = tuples_of(node(tree.Parameter, names, st.none() | expressions))
 definitions = st.one_of(
     node(tree.Net, names, parameters, bodies, docs),
     node(tree.Block, names, parameters, tuples_of(names), bodies, docs),
-    node(tree.Variant, names, names, arguments_of(expressions), docs),
+    node(tree.Variant, names, names, arguments_of(expressions), st.none() | bodies, docs),
     node(tree.Use, tuples_of(names, 1), strings, docs),
     lets,
     defaults,
