@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from archdsl.reports.schema import Report
 
 
+_UNREADABLE = frozenset({"unclosed", "unopened", "too-deep", "too-large"})
+
+
 class Network:
     """A network of a spec, with what is known of it.
 
@@ -78,7 +81,9 @@ class Network:
 
     @cached_property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """Every finding, in the order of the text."""
+        """Every finding, in the order of the text. Where brackets do not match, nothing else can be said for sure."""
+        if any(finding.code in _UNREADABLE for finding in self.module.diagnostics):
+            return in_order(self.module.diagnostics)
         found = [*self.module.diagnostics, *self.elaboration.diagnostics]
         if not any(finding.is_error for finding in found) and self.elaboration.expectations:
             found += contracts(self.elaboration, self.totals, self.fields)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 
-from benchmarks.measure import Bar, ChildError, Pairs, Row, child
+from benchmarks.measure import Bar, ChildError, Ended, Pairs, Row, child
 
 _COMMAND = "import sys; from archdsl.cli import main; sys.argv[0] = 'archdsl'; sys.exit(main())"
 """What the console script does."""
@@ -82,7 +82,7 @@ def _against(case: str, arguments: tuple[str, ...], script: str, seconds: float)
 def _alone(case: str, arguments: tuple[str, ...], bar: Bar | None, seconds: float) -> Row:
     try:
         child(*arguments)
-        ended = []
+        ended: list[Ended] = []
         end = time.perf_counter() + seconds
         while len(ended) < 5 or time.perf_counter() < end:
             ended.append(child(*arguments))

@@ -52,8 +52,10 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        """Whether the bar is met; None where there is no bar or no number."""
+        """Whether the bar is met; None where there is no bar or no number, or the interval has ends on both sides."""
         number = self.ours if self.ratio is None else self.ratio
+        if self.bar is not None and self.interval is not None and len(set(map(self.bar.met, self.interval))) > 1:
+            return None
         return None if self.bar is None or number is None else self.bar.met(number)
 
 

@@ -21,8 +21,8 @@ def layers() -> str:
         "",
         NOTE.format(source="the declarations in archdsl/layers"),
         "",
-        f"All {count} layers, by family. `archdsl explain conv` prints the page of one. How arguments are written is said",
-        "in the [reference of the language](../grammar/README.md#arguments); a layer of your own is added as",
+        f"All {count} layers, by family. `archdsl explain conv` prints the page of one. How arguments are written is",
+        "said in the [reference of the language](../grammar/README.md#arguments); a layer of your own is added as",
         "[contributing](contributing.md#add-a-layer) says.",
         "",
     ]
