@@ -91,6 +91,8 @@ def shown(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, str):
         return f'"{value}"'
+    if isinstance(value, Value):
+        return "a value"
     if isinstance(value, tuple):
         return f"[{', '.join(map(shown, value))}]"
     return str(value)

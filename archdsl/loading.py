@@ -73,8 +73,10 @@ def networks(path: str | Path, catalog: Catalog = STANDARD) -> tuple[Network, ..
 
 
 def shipped_networks() -> tuple[str, ...]:
-    """The names of the networks that ship."""
-    return tuple(sorted(project.shipped()))
+    """The names of the networks that ship, those that need no arguments."""
+    shipped = project.shipped()
+    ready = {name for path in set(shipped.values()) for name in buildable(project.open_shipped(path))}
+    return tuple(sorted(ready & shipped.keys()))
 
 
 # ---------------------------------------------------------------- names
@@ -89,7 +91,7 @@ def locate(spec: str, net: str | None = None) -> tuple[project.Module, str]:
         return _chosen_in(_open(Path(spec)), net)
     shipped = project.shipped()
     if spec in shipped:
-        return project.open_shipped(shipped[spec]), net or spec
+        return _chosen_in(project.open_shipped(shipped[spec]), net or spec)
     near = nearest(spec, shipped)
     known = f"did you mean {near}?" if near else "`archdsl list` shows those that ship"
     raise NotFoundError(f"there is no network called {spec}; {known}")

@@ -151,6 +151,9 @@ class Binder:
                 else:
                     while position < len(signature.positional) and signature.positional[position].name in plan.places:
                         position += 1
+                    if self.lone_letter(cls.word, signature, argument.value, where or env):
+                        plan.good = False
+                        return
                     if position >= len(signature.positional):
                         plan.extras.append((argument, where))
                         continue
@@ -182,6 +185,15 @@ class Binder:
         help = f"did you mean `{near}`?" if near else f"it takes {_listed(field.words)}"
         self.report("bad-argument", f"{field.name} has no choice `{node.text}`", node, env, help=help)
         plan.good = False
+        return True
+
+    def lone_letter(self, word: str, signature: Signature, node: tree.Expression, env: Env) -> bool:
+        """Whether an argument is a declared letter without its number: `conv 64 k 3`."""
+        if type(node) is not tree.Name or node.text not in signature.letters or env.find(node.text) is not MISSING:
+            return False
+        field = signature.letters[node.text]
+        help = f"write `{node.text}3` without a space, or `{node.text}=3`"
+        self.report("bad-argument", f"{word} {field.name} (`{node.text}`) is given no number", node, env, help=help)
         return True
 
     @staticmethod

@@ -90,7 +90,10 @@ class Builder:
         if label is None:
             return self.frame.default_name(word, span, is_module)
         before = self.frame.take(label, span)
-        if before is not None:
+        if before == span:
+            help = "an element in a repeat has no name of its own: name the repeat, or use a loop with `as name{i}`"
+            self.report("duplicate-name", f"`{label}` is named once in each turn of a repeat", at, env, help=help)
+        elif before is not None:
             labels = [Label(before, "taken here")]
             help = "choose another name, or `share` one module to use it twice"
             message = f"`{label}` is already the name of an element here"

@@ -96,7 +96,7 @@ class _Elaborator:
         if resolved is not None:
             definition, owner, given = resolved
             env = Env(owner, self.files.env(owner))
-            given = self.override(given, self.outside(arguments), definition.parameters)
+            given = self.override(given, self.outside(arguments, found.name), definition.parameters)
             file = self.files.env(self.module)
             written = self.binder.parameters(name, definition.parameters, list(given), env, found.name, file)
             if written is not None:
@@ -121,8 +121,26 @@ class _Elaborator:
             builder.report("empty-net", f"{name.text} has no layers", name, self.files.env(self.module), help=help)
         elif not builder.outputs and NOTHING not in flow:
             self.ports.last_values(flow)
+        elif builder.outputs and all(output.training_only for output in builder.outputs):
+            message = f"{name.text} has outputs only `when training`"
+            help = "name what it gives otherwise: `output logits`"
+            builder.report("no-output", message, name, self.files.env(self.module), help=help)
+        self.unknown_inputs(name)
         outputs = tuple(output.value for output in builder.outputs)
         builder.activations[0] = builder.activations[0]._replace(outputs=outputs)
+
+    def unknown_inputs(self, name: tree.Name) -> None:
+        """Reports shapes that were given from outside for inputs which are not there."""
+        builder = self.builder
+        known = [i.name for i in builder.inputs]
+        several = "" in self.ports.shapes and len(known) > 1
+        for given in [shape for shape in self.ports.shapes if shape and shape not in known] + [""] * several:
+            message = f"{name.text} has no input called {given}" if given else f"{name.text} has {len(known)} inputs"
+            near = nearest(given, known)
+            help = (
+                f"did you mean `{near}`?" if near else f"give a shape by name: {', '.join(known) or 'there are none'}"
+            )
+            builder.report("unknown-name", message, name, self.files.env(self.module), help=help)
 
     def promises(self, body: tree.Body, env: Env, as_written: bool) -> None:
         """What a variant expects of itself. It counts for the variant as it is written, not with other arguments."""
@@ -195,24 +213,24 @@ class _Elaborator:
                     by_name[name.text] = (named, env)
         return [*by_name.values(), *rest]
 
-    def outside(self, arguments: Mapping[str, object]) -> list[Placed]:
-        """Arguments from outside the spec, as if they stood at its end."""
+    def outside(self, arguments: Mapping[str, object], at: tree.Name) -> list[Placed]:
+        """Arguments from outside the spec, as if they stood at the network's name."""
         env = self.files.env(self.module)
-        end = len(self.module.source.text)
+        start, end = at.start, at.end
 
         def literal(value: object) -> tree.Expression:
             if isinstance(value, bool):
-                return tree.Constant(end, end, value)
+                return tree.Constant(start, end, value)
             if isinstance(value, int | float):
-                return tree.Number(end, end, value)
+                return tree.Number(start, end, value)
             if isinstance(value, list | tuple):
-                return tree.List(end, end, tuple(literal(item) for item in value))
+                return tree.List(start, end, tuple(literal(item) for item in value))
             text = str(value)
             is_name = env.find(text) is not MISSING or self.catalog.find(text) is not None
-            return tree.Name(end, end, text) if is_name else tree.String(end, end, text)
+            return tree.Name(start, end, text) if is_name else tree.String(start, end, text)
 
         return [
-            (tree.Argument(end, end, tree.Name(end, end, name), literal(value)), env)
+            (tree.Argument(start, end, tree.Name(start, end, name), literal(value)), env)
             for name, value in arguments.items()
         ]
 

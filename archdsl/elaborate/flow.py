@@ -302,12 +302,11 @@ class Walker:
         while home.parent is not None and home.parent.parent is not None:
             home = home.parent
         before = home.names.get(label)
-        if before is None:
-            home.names[label] = value
-        elif type(before) is not Value or (before != value and NOTHING not in (before, value)):
+        if before is not None and type(before) is not Value:
             message = f"`{label}` is already {describe(before)} here"
             self.report("duplicate-name", message, at, env, help="choose another name")
             return
+        home.names[label] = value  # in a loop the last one counts; in one module no name is given twice
         if value != NOTHING:
             self.builder.name(self.builder.frame.activation, value, label)
 
@@ -336,6 +335,7 @@ class Walker:
         if reason:
             help = f"for instance `{text.strip('_') or 'layer'}1`"
             self.report("reserved-name", f"a module cannot be called `{text}`: {reason}", label, env, help=help)
+            self.name_value(text, NOTHING, label, env)
             return None
         return text
 
@@ -395,7 +395,7 @@ class Walker:
         else:
             layer = self.catalog.find(name)
             if kind is Value and (layer is None or (first and not call.arguments)):
-                return self.value(call, found, layer is not None, env, first)
+                return self.value(call, found, layer is not None, env, first, label)
             if layer is None:
                 self.unknown(call, found, env)
                 return (NOTHING,)
@@ -403,7 +403,7 @@ class Walker:
             self.report("misplaced", f"{layer.word} has no children to number", call, env, help="leave the [] out")
         return self.placer.layer(layer, call, flow, env, label, partial)
 
-    def value(self, call: tree.Call, value: Value, is_layer: bool, env: Env, first: bool) -> Flow:
+    def value(self, call: tree.Call, value: Value, is_layer: bool, env: Env, first: bool, label: str | None) -> Flow:
         """A value's name at the head of a line or a branch: what follows goes on from there."""
         name = call.name.text
         if is_layer:
@@ -418,6 +418,8 @@ class Walker:
             help = f"begin a line with it, or merge it: `( id | {name} ) -> add`"
             self.report("misplaced", message, call, env, help=help)
             return (NOTHING,)
+        if label is not None:
+            self.builder.take_name(label, name, call, env, is_module=False)
         return (value,)
 
     def unknown(self, call: tree.Call, found: Any, env: Env) -> None:
@@ -433,5 +435,9 @@ class Walker:
             usable = {n for n in env.visible() if not isinstance(env.find(n), int | float | str)}
             usable |= {n for n in env.visible() if type(env.find(n)) is Value}
             near = nearest(name.text, usable | set(self.catalog.words()))
-            help = f"did you mean `{near}`?" if near else "`archdsl list --layers` shows all layers"
+            help = (
+                f"did you mean `{near}`?"
+                if near
+                else "docs/layers.md lists all layers, `archdsl explain conv` shows one"
+            )
         self.report("unknown-layer", f"there is no layer, block or value `{name.text}`", name, env, help=help)

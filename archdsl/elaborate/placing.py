@@ -40,7 +40,9 @@ class Placer:
         """Puts a layer into the graph; returns its results, or NOTHING after an error."""
         builder = self.builder
         bound = self.binder.layer(cls, call, env, partial)
-        if cls.word == "id":
+        if cls.word == "id":  # changes nothing, and so is no node
+            if label is not None:
+                builder.take_name(label, cls.word, call, env, is_module=False)
             return flow if bound is not None else (NOTHING,)
         name = builder.take_name(label, cls.word, call, env, cls.is_module)
         if bound is None:
@@ -115,7 +117,14 @@ class Placer:
         if problems:
             return None
         output = layer.output(*tensors)
-        return Applied(layer, tensors, (output,) if isinstance(output, Tensor) else tuple(output))
+        outputs = (output,) if isinstance(output, Tensor) else tuple(output)
+        largest = max(outputs, key=lambda tensor: tensor.elements or 0)
+        if (largest.elements or 0) > limits.SIZE:
+            message = f"{layer.word} gives {largest}, {largest.elements:,} values, more than any machine holds"
+            help = "a smaller factor, or more strides above"
+            self.builder.report("huge-tensor", message, call, env, labels=self.givers(inputs, env), help=help)
+            return None
+        return Applied(layer, tensors, outputs)
 
     # ------------------------------------------------------------ what is wrong
 

@@ -112,6 +112,9 @@ class Shared:
     weights: dict[str, Any] | None = field(default=None)
     """The parameters of the first use, by path."""
 
+    def __str__(self) -> str:
+        return self.definition.name.text
+
 
 @dataclass(frozen=True, slots=True)
 class NetValue:

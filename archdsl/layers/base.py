@@ -27,7 +27,8 @@ def whole(value: object, low: int) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise PydanticCustomError("whole", "must be a whole number", {"help": "round it: floor(v), round_to(v, 8)"})
+        context = {"help": "round it: floor(v), round_to(v, 8)"} if isinstance(value, float) else {}
+        raise PydanticCustomError("whole", "must be a whole number", context)
     if value < low:
         raise PydanticCustomError("low", "must be at least {low}", {"low": low})
     if value > limits.SIZE:

@@ -58,12 +58,22 @@ class Place(NamedTuple):
         return self.kinds.count(opener) > self.kinds.count(closer)
 
 
+def _written_small(text: str) -> str:
+    """What a word with a capital was most likely meant to be."""
+    if text in ("True", "False"):
+        return f"write `{'yes' if text == 'True' else 'no'}`"
+    small = text.lower()
+    if small[-2:] in ("1d", "2d", "3d") and len(small) > 2:
+        return f"names are written small, and the rank follows the map: `{shown(small[:-2])}`"
+    return f"names are written small: `{shown(small)}`"
+
+
 def describe(place: Place) -> tuple[str, str | None]:
     """The message and the help for a token that cannot stand where it does."""
     token, previous, kinds = place.token, place.previous, place.kinds
     found = _found(token)
     if token.type == "CAPITAL":
-        return f"{found} begins with a capital letter", f"names are written small: `{shown(token.text.lower())}`"
+        return f"{found} begins with a capital letter", _written_small(token.text)
     if token.type == "ELSE":
         return "this `else` has no `if`", "`else` follows the `}` of an `if`"
     if previous is None or not kinds:

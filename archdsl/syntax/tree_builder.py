@@ -297,7 +297,10 @@ class TreeBuilder:
         if len(token.text) == 1 or token.text[1:].isdigit():
             return tree.Symbol(token.start, token.end, token.text)
         message = f"`{token.text}` begins with a capital letter"
+        yes_no = {"True": "yes", "False": "no"}.get(token.text)
         help = f"write `{token.text.lower()}`; a single capital stands for any size in an input's shape, nothing else"
+        if yes_no:
+            help = f"write `{yes_no}`"
         return self.refuse("capital", message, token.start, token.end, help)
 
     def list(self, children: Children) -> tree.List:
