@@ -40,7 +40,7 @@ def load(
         SpecError: where the file has errors that leave no network to choose.
     """
     module, name = locate(str(spec), net)
-    return Network(module, name, catalog, parameters, shapes(input))
+    return check_inputs(Network(module, name, catalog, parameters, shapes(input)))
 
 
 def parse(
@@ -59,7 +59,7 @@ def parse(
         SpecError: where the text has errors that leave no network.
     """
     module = project.open_source(Source(name, text))
-    return Network(module, chosen(module, net, last=True), catalog, parameters, shapes(input))
+    return check_inputs(Network(module, chosen(module, net, last=True), catalog, parameters, shapes(input)))
 
 
 def networks(path: str | Path, catalog: Catalog = STANDARD) -> tuple[Network, ...]:
@@ -150,6 +150,25 @@ def chosen(module: project.Module, net: str | None, last: bool = False) -> str:
 
 
 # ---------------------------------------------------------------- shapes from outside
+
+
+def check_inputs(network: Network) -> Network:
+    """The network, if the shapes given for its inputs are for inputs that it has.
+
+    Raises:
+        NotFoundError: where one is not.
+    """
+    if not network.inputs:
+        return network
+    names = [each.name for each in network.graph.inputs]
+    for name, shape in network.inputs.items():
+        if name and name not in names and network.ok:  # an input with an error is not among the names
+            near = nearest(name, names)
+            known = f"did you mean {near}?" if near else f"it has {', '.join(names) or 'none'}"
+            raise NotFoundError(f"{network.name} has no input called {name}; {known}")
+        if not name and len(names) > 1:
+            raise NotFoundError(f"{network.name} has several inputs; name one: {names[0]}={shape}")
+    return network
 
 _SHAPE = re.compile(r"[1-9][0-9]{0,14}(x[1-9][0-9]{0,14}){0,3}")
 

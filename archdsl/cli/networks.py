@@ -10,7 +10,7 @@ from archdsl.diagnostics.model import nearest
 from archdsl.errors import ArchError
 from archdsl.layers.catalog import STANDARD
 from archdsl.layers.tensor import Tensor
-from archdsl.loading import locate, shapes
+from archdsl.loading import check_inputs, locate, shapes
 from archdsl.network import Network
 from archdsl.project import Module
 from archdsl.source import Source
@@ -59,7 +59,7 @@ def network(
 
         if len(installed().layers) > len(STANDARD.layers):  # packages are asked only where a layer is missing
             found = Network(module, name, installed(), arguments, given)
-    _check_inputs(found)
+    check_inputs(found)
     return found
 
 
@@ -74,17 +74,6 @@ def _shapes(inputs: Sequence[str]) -> dict[str, Tensor]:
             raise ArchError(f"--input {text}: " + ("write it like rgb=3x224x224" if separator else "it is given twice"))
         given[name] = shape
     return shapes(given)
-
-
-def _check_inputs(found: Network) -> None:
-    names = [each.name for each in found.graph.inputs]
-    for name in found.inputs:
-        if name and name not in names and found.ok:  # an input with an error is not among the names
-            near = nearest(name, names)
-            known = f"did you mean {near}?" if near else f"it has {', '.join(names)}"
-            raise ArchError(f"{found.name} has no input called {name}; {known}")
-        if not name and len(names) > 1:
-            raise ArchError(f"{found.name} has several inputs; name one: --input {names[0]}={found.inputs[name]}")
 
 
 # ---------------------------------------------------------------- -p

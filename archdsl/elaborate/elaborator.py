@@ -125,22 +125,8 @@ class _Elaborator:
             message = f"{name.text} has outputs only `when training`"
             help = "name what it gives otherwise: `output logits`"
             builder.report("no-output", message, name, self.files.env(self.module), help=help)
-        self.unknown_inputs(name)
         outputs = tuple(output.value for output in builder.outputs)
         builder.activations[0] = builder.activations[0]._replace(outputs=outputs)
-
-    def unknown_inputs(self, name: tree.Name) -> None:
-        """Reports shapes that were given from outside for inputs which are not there."""
-        builder = self.builder
-        known = [i.name for i in builder.inputs]
-        several = "" in self.ports.shapes and len(known) > 1
-        for given in [shape for shape in self.ports.shapes if shape and shape not in known] + [""] * several:
-            message = f"{name.text} has no input called {given}" if given else f"{name.text} has {len(known)} inputs"
-            near = nearest(given, known)
-            help = (
-                f"did you mean `{near}`?" if near else f"give a shape by name: {', '.join(known) or 'there are none'}"
-            )
-            builder.report("unknown-name", message, name, self.files.env(self.module), help=help)
 
     def promises(self, body: tree.Body, env: Env, as_written: bool) -> None:
         """What a variant expects of itself. It counts for the variant as it is written, not with other arguments."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archdsl import limits
 from archdsl.diagnostics.model import Label
-from archdsl.elaborate.builder import NOTHING, Flow
+from archdsl.elaborate.builder import NOTHING, Builder, Flow
 from archdsl.elaborate.naming import Frame, refused_name
 from archdsl.elaborate.replay import Replayer
 from archdsl.elaborate.values import BlockValue, Env, Partial, Shared
 from archdsl.graph import Activation
+from archdsl.layers.call import Call
 from archdsl.source import Span
 from archdsl.syntax import tree
 
@@ -113,7 +114,7 @@ class Modules:
         recording = self.replayer.recordings.get(key)
         if recording is not None:
             return self.replayer.replay(recording, activation, call, env)
-        names, findings = len(builder.named), len(builder.diagnostics)
+        named, findings = len(builder.named), len(builder.diagnostics)
         frame = outer.inside(index) if transparent else Frame(f"{path}.", index, numbered, outer.reused)
         builder.enter(activation, frame)
         self.calls.append(definition)
@@ -128,7 +129,7 @@ class Modules:
         if transparent:
             outer.next_number = frame.next_number
         result = builder.leave(index, outer, result, nodes, name)
-        self.replayer.record(key, index, nodes, names, findings, f"{path}.")
+        self.replayer.record(key, index, nodes, named, findings, f"{path}.")
         return result
 
     def takes(self, definition: tree.Block, call: tree.Call, flow: Flow, inner: Env, env: Env) -> bool:
@@ -181,26 +182,38 @@ class Modules:
             self.report("misplaced", f"`{name}` is shared in another module than this", call, env, help=help)
             return (NOTHING,)
         nodes = len(builder.nodes)
-        builder.frame = Frame(home.prefix, outer.activation, False, shared.weights is not None)
+        builder.frame = Frame(home.prefix, outer.activation, False, shared.first is not None)
         try:
             result = self.walker.element(shared.definition.element, flow, shared.env, label=name)
         finally:
             builder.frame = outer
         if NOTHING in result:
             return result
-        weights = {n.path: (n.layer.word, builder.applied[n.index].weights) for n in builder.nodes[nodes:]}
-        if shared.weights is None:
-            shared.weights = weights
-        elif shared.weights != weights:
-            self.mismatch(name, shared.weights, weights, call, env)
+        use = Use.of(builder, nodes, flow)
+        if shared.first is None:
+            shared.first = use
+        elif shared.first != use:
+            self.mismatch(name, shared.first, use, call, env)
             return (NOTHING,)
         return result
 
-    def mismatch(self, name: str, before: dict[str, Any], now: dict[str, Any], call: tree.Call, env: Env) -> None:
-        different = sorted(path for path in before.keys() | now.keys() if before.get(path) != now.get(path))
-        notes = [f"{path}: {_weights(before.get(path))} before, {_weights(now.get(path))} here" for path in different]
-        message = f"`{name}` would need other weights here than where it is first used"
-        help = "give both uses the same number of channels"
+    def mismatch(self, name: str, before: Use, now: Use, call: tree.Call, env: Env) -> None:
+        notes: list[str] = []
+        if before.weights != now.weights:
+            then, here = before.weights, now.weights
+            different = sorted(path for path in then.keys() | here.keys() if then.get(path) != here.get(path))
+            notes = [f"{path}: {_weights(then.get(path))} before, {_weights(here.get(path))} here" for path in different]
+            message = f"`{name}` would need other weights here than where it is first used"
+            help = "give both uses the same number of channels"
+        elif before.modules != now.modules:
+            then, here = before.modules, now.modules
+            different = sorted(path for path in then.keys() | here.keys() if then.get(path) != here.get(path))
+            notes = [f"{path}: {_module(then.get(path))} before, {_module(here.get(path))} here" for path in different]
+            message = f"`{name}` would be another module here than where it is first used"
+            help = "give both uses the same kind of value, with the same channels and number of axes"
+        else:
+            message = f"`{name}` is given one value twice in this use or in the first, and not in the other"
+            help = "give both uses as many different values"
         self.report("share-mismatch", message, call, env, notes=notes[:4], help=help)
 
 
@@ -215,6 +228,45 @@ def is_one_named_element(body: tree.Body) -> bool:
     if isinstance(element, tree.Condition):
         return all(b is None or is_one_named_element(b) for b in (element.then, element.otherwise))
     return isinstance(element, tree.Named)
+
+
+class Use(NamedTuple):
+    """What two uses of a shared module must have in common, to be one module."""
+
+    weights: dict[str, Any]
+    """The parameters and buffers, by path."""
+    modules: dict[str, str]
+    """What each layer becomes in torch, by path."""
+    wiring: tuple[tuple[Any, ...], ...]
+    """What flows into each layer: what it stands behind, or the number of a value from outside."""
+
+    @classmethod
+    def of(cls, builder: Builder, first: int, flow: Flow) -> Use:
+        """The use that begins with the node `first`, and into which `flow` flows."""
+        nodes = builder.nodes[first:]
+        outside = {value: number for number, value in enumerate(dict.fromkeys(flow))}
+        weights, modules, wiring = {}, {}, []
+        alone = len(nodes) == 1 and not nodes[0].layer.is_module  # an expression, and no part of a module
+        for node in nodes:
+            applied = builder.applied[node.index]
+            shapes = {**applied.weights, **node.layer.buffers(*applied.inputs)}
+            weights[node.path] = (node.layer.word, shapes)
+            lowered = node.layer.lower(*applied.inputs)
+            if not alone:
+                modules[node.path] = lowered.text() if isinstance(lowered, Call) else lowered.template
+                wiring.append(
+                    tuple(
+                        (value.node - first, value.output)
+                        if value.node >= first
+                        else outside.setdefault(value, len(outside))
+                        for value in node.inputs
+                    )
+                )
+        return cls(weights, modules, tuple(wiring))
+
+
+def _module(text: str | None) -> str:
+    return "nothing" if text is None else text
 
 
 def _weights(entry: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import count
 from typing import TYPE_CHECKING
 
 from archdsl import limits
@@ -186,8 +187,14 @@ class Ports:
     def last_values(self, flow: Flow) -> None:
         """Makes what flows at the end the outputs, of a network without `output`."""
         builder = self.builder
-        for number, value in enumerate(flow):
-            name = builder.names.get(value, "output" if len(flow) == 1 else f"output{number + 1}")
+        taken = {builder.names[value] for value in flow if value in builder.names}
+        free = (name for number in count(1) if (name := f"output{number}") not in taken)
+        used: set[str] = set()
+        for value in flow:
+            name = builder.names.get(value, "output" if len(flow) == 1 else "")
+            if not name or name in used:
+                name = next(free)
+            used.add(name)
             builder.outputs.append(GraphOutput(name, value, False, builder.nodes[value.node].span))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from archdsl.syntax import tree
@@ -109,8 +109,8 @@ class Shared:
     env: Env
     frame: Any
     """The module that it belongs to, wherever it is used."""
-    weights: dict[str, Any] | None = field(default=None)
-    """The parameters of the first use, by path."""
+    first: Any = None
+    """What its first use makes of it."""
 
     def __str__(self) -> str:
         return self.definition.name.text

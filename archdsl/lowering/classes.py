@@ -8,11 +8,13 @@ parameter, named after the block's own parameter where that agrees too, or a mul
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from archdsl.graph import Graph, Node
 from archdsl.layers.call import Call, Literal, literal
 from archdsl.lowering.forward import Forward, forward
+from archdsl.lowering.helpers import HELPERS
 from archdsl.lowering.modules import Lowering, Run, names_inside
 
 if TYPE_CHECKING:
@@ -218,7 +220,7 @@ def _own_parameters(kind: Class) -> dict[object, str]:
     return {
         _exact([row[name] for row in rows]): name
         for name in reversed(list(rows[0]))
-        if all(name in row for row in rows) and name not in _RESERVED
+        if all(name in row for row in rows) and name not in _RESERVED and not iskeyword(name)
     }
 
 
@@ -286,6 +288,7 @@ def _name(classes: list[Class]) -> None:
     taken = set(_TAKEN)
     root = classes[-1]
     root.name = _free(_camel(root.definition), taken)
+    taken.add(outputs_class(root.name))
     groups: dict[str, list[Class]] = {}
     for kind in classes[:-1]:
         groups.setdefault(_camel(kind.definition), []).append(kind)
@@ -297,6 +300,11 @@ def _name(classes: list[Class]) -> None:
             if kind is not usual:
                 more = [_camel(name) for name, _ in kind.instances[0].children if name not in held]
                 kind.name = _free(base + (more[0] if len(more) == 1 else ""), taken)
+
+
+def outputs_class(name: str) -> str:
+    """The named tuple that a network of several outputs returns."""
+    return f"{name}Output"
 
 
 def _camel(name: str) -> str:
@@ -314,4 +322,4 @@ def _free(name: str, taken: set[str]) -> str:
     return free
 
 
-_TAKEN = frozenset({"Tensor", "NamedTuple", "F", "None", "True", "False"})
+_TAKEN = frozenset({"Tensor", "NamedTuple", "F", "None", "True", "False", *HELPERS})

@@ -84,10 +84,22 @@ def runs(graph: Graph, used: Uses) -> Run:
         finished.stop = len(graph.nodes)
     root.inputs = [i.value for i in graph.inputs]
     root.outputs = [o.value for o in graph.outputs]
+    shared: dict[str, list[Run]] = {}
     for index, run in made.items():
         if index:
             _borders(graph, run, used)
+            shared.setdefault(run.path, []).append(run)
+    for several in shared.values():
+        if len(several) > 1:
+            _agree(several)
     return root
+
+
+def _agree(several: list[Run]) -> None:
+    """All uses of a shared module give what any of them is asked for: they run one forward."""
+    given = dict.fromkeys((value.node - run.first, value.output) for run in several for value in run.outputs)
+    for run in several:
+        run.outputs = [Value(run.first + node, output) for node, output in given]
 
 
 def names_inside(graph: Graph) -> dict[int, dict[Value, str]]:
@@ -130,7 +142,8 @@ def _borders(graph: Graph, run: Run, used: Uses) -> None:
             if value.node < run.first:
                 taken[value] = None
     run.inputs = [v for v in dict.fromkeys(run.activation.inputs) if v in taken]
-    run.inputs += [v for v in taken if v not in set(run.inputs)]
+    known = set(run.inputs)
+    run.inputs += [v for v in taken if v not in known]
     given = {
         Value(node.index, number): None
         for node in graph.nodes[run.first : run.stop]
@@ -138,7 +151,8 @@ def _borders(graph: Graph, run: Run, used: Uses) -> None:
         if used.last.get(Value(node.index, number), -1) >= run.stop
     }
     inside = [v for v in dict.fromkeys(run.activation.outputs) if run.first <= v.node < run.stop]
-    run.outputs = [v for v in inside if v in given] + [v for v in given if v not in set(inside)]
+    own = set(inside)
+    run.outputs = [v for v in inside if v in given] + [v for v in given if v not in own]
     if not run.outputs:
         run.outputs = inside or [Value(run.stop - 1)]
 
@@ -156,12 +170,15 @@ def lowered(graph: Graph, used: Uses) -> list[Lowering | None]:
     homes = _homes(graph)
     cache: dict[tuple[object, ...], Lowering] = {}
     result: list[Lowering | None] = []
+    shared = {node.path for node in graph.nodes if node.reused}
+    # A shared module overwrites in all of its uses or in none.
+    kept = {n.path for n in graph.nodes if n.path in shared and not _may_overwrite(graph, homes, n, used)}
     for node in graph.nodes:
         if isinstance(node.layer, Input):
             result.append(None)
             continue
         tensors = graph.inputs_of(node)
-        inplace = _may_overwrite(graph, homes, node, used)
+        inplace = node.path not in kept and _may_overwrite(graph, homes, node, used)
         key = (id(node.layer), tensors, inplace)
         found = cache.get(key)
         if found is None:

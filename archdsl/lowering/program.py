@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from archdsl.diagnostics.escape import printable
 from archdsl.layers.call import Call, Initializer, literal
-from archdsl.lowering.classes import DEFAULTS, Class, Classes, Instance, Made, Sequence, Tree, options_of
+from archdsl.lowering.classes import DEFAULTS, Class, Classes, Instance, Made, Sequence, Tree, options_of, outputs_class
 from archdsl.lowering.forward import Line
 from archdsl.lowering.helpers import HELPERS
 from archdsl.lowering.modules import Run, lowered, runs, uses
@@ -69,7 +69,7 @@ class _Printer:
         self.classes = classes
         self.initializers: dict[tuple[Initializer, ...], str] = {}
         self.helpers: dict[str, None] = {}
-        self.outputs_class = f"{classes.root.kind.name}Output"
+        self.outputs_class = outputs_class(classes.root.kind.name)
 
     def program(self) -> Program:
         bodies = [text for kind in self.classes.classes for text in ("", "", *self.class_(kind))]

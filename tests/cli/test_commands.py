@@ -159,7 +159,7 @@ def test_inputs_are_given_by_name(run: Run) -> None:
     assert run("report", "two.arch", "--input", "a=1x9x9", "--input", "b=2x9x9").code == 0
     ran = run("report", "two.arch", "--input", "1x9x9")
     assert (ran.code, ran.out) == (2, "")
-    assert "two has several inputs; name one: --input a=1x9x9" in ran.err
+    assert "two has several inputs; name one: a=1x9x9" in ran.err
 
 
 def test_findings_of_a_report_go_to_standard_error(run: Run) -> None:
