@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from archdsl.analyses.contracts import contracts
 from archdsl.analyses.counts import counts, total
 from archdsl.analyses.fields import Field, fields
+from archdsl.collector import paused
 from archdsl.diagnostics.model import Diagnostic, in_order
 from archdsl.elaborate.elaborator import Elaboration, elaborate
 from archdsl.errors import SpecError
@@ -58,7 +59,8 @@ class Network:
 
     @cached_property
     def elaboration(self) -> Elaboration:
-        return elaborate(self.module, self.name, self.catalog, self.arguments, self.inputs)
+        with paused():
+            return elaborate(self.module, self.name, self.catalog, self.arguments, self.inputs)
 
     @property
     def graph(self) -> Graph:
@@ -114,7 +116,8 @@ class Network:
         """
         from archdsl.reports.build import build_report
 
-        return build_report(self.checked(), batch)
+        with paused():
+            return build_report(self.checked(), batch)
 
     def draw(self, path: str | Path, depth: int | None = None, color_by: str = "kind") -> Path:
         """Draws the network into a file: .svg, .png, .pdf or .dot.
@@ -132,7 +135,8 @@ class Network:
         """The Python source with what it defines."""
         from archdsl.lowering.program import lower
 
-        return lower(self.checked())
+        with paused():
+            return lower(self.checked())
 
     def source(self) -> str:
         """The Python source of the module: ordinary torch code that needs nothing else.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from archdsl import limits
+from archdsl.collector import paused
 from archdsl.diagnostics.escape import printable
 from archdsl.diagnostics.model import Diagnostic, Label, error, nearest
 from archdsl.resources import specs_folder
@@ -74,7 +75,8 @@ def read(path: Path, name: str | None = None) -> Source:
 
 def open_source(source: Source) -> Module:
     """What a text defines, its imports included."""
-    return _Opening().module(source, ())
+    with paused():
+        return _Opening().module(source, ())
 
 
 def open_file(path: Path, name: str | None = None) -> Module:

@@ -9,7 +9,7 @@ from archdsl.diagnostics.model import Label
 from archdsl.elaborate.builder import NOTHING, Builder, Flow
 from archdsl.elaborate.naming import Frame, refused_name
 from archdsl.elaborate.replay import Replayer
-from archdsl.elaborate.values import BlockValue, Env, Partial, Shared
+from archdsl.elaborate.values import SILENT, BlockValue, Env, Partial, Shared
 from archdsl.graph import Activation
 from archdsl.layers.call import Call
 from archdsl.source import Span
@@ -165,6 +165,14 @@ class Modules:
         if before is not None or name in env.names:
             labels = [Label(before, "first here")] if before else []
             self.report("duplicate-name", f"`{name}` is already taken", statement.name, env, labels=labels)
+            return
+        element = statement.element
+        while isinstance(element, tree.Checked):
+            element = element.element
+        if isinstance(element, tree.Named):
+            message = f"this already has a name, `{name}`"
+            self.report("duplicate-name", message, element.label, env, help="leave the `as` out")
+            env.names[name] = SILENT
             return
         env.names[name] = Shared(statement, env, self.builder.frame)
 

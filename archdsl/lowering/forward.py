@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
+from keyword import iskeyword
 from typing import TYPE_CHECKING
 
 from archdsl.graph import Graph, Node, Value
@@ -95,8 +96,12 @@ class _Writer:
                 continue
             if not is_input and self.last_use.get(value, 0) <= number + 1:
                 continue
-            names[value] = f"{name}_" if name in _USED_BY_GENERATED_CODE else name
-            taken.add(names[value])
+            if name in _USED_BY_GENERATED_CODE or iskeyword(name):
+                name = f"{name}_"
+                if name in taken:
+                    continue
+            names[value] = name
+            taken.add(name)
         return names
 
     def results(self, step: Node | Run) -> list[Value]:

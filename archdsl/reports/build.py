@@ -104,26 +104,39 @@ def _field(field: Field) -> Row | None:
 
 def _modules(graph: Graph, layers: list[Row], numbers: list[int]) -> list[Row]:
     """The modules with the layers in them; a block without a module of its own counts to the one around it."""
-    held: list[list[int]] = [[] for _ in graph.activations]
-    for node in graph.nodes:
-        number = numbers[node.index]
-        at: int | None = node.activation if number >= 0 else None
-        while at is not None:
-            held[at].append(number)
-            at = graph.activations[at].parent
+    held = _held(graph, numbers)
     return [_module(graph, a, held[a.index], layers) for a in graph.activations if not a.transparent]
 
 
-def _module(graph: Graph, activation: Activation, held: list[int], layers: list[Row]) -> Row:
-    macs = [layers[number]["macs"] for number in held]
+def _held(graph: Graph, numbers: list[int]) -> list[range]:
+    """The layers in each activation: they follow one another, since one is written out after the other."""
+    first = [len(numbers)] * len(graph.activations)
+    last = [-1] * len(graph.activations)
+    for node in graph.nodes:
+        number = numbers[node.index]
+        if number >= 0:
+            at = node.activation
+            first[at] = min(first[at], number)
+            last[at] = number
+    for activation in reversed(graph.activations):  # a module stands before those in it
+        at, parent = activation.index, activation.parent
+        if parent is not None:
+            first[parent] = min(first[parent], first[at])
+            last[parent] = max(last[parent], last[at])
+    return [range(a, b + 1) for a, b in zip(first, last, strict=True)]
+
+
+def _module(graph: Graph, activation: Activation, held: range, layers: list[Row]) -> Row:
+    inside = layers[held.start : held.stop]
+    macs = [layer["macs"] for layer in inside]
     return {
         "path": activation.path,
         "kind": activation.kind,
         "definition": activation.definition,
         "call": activation.call,
         "parent": None if activation.parent is None else graph.activations[activation.parent].path,
-        "layers": held,
+        "layers": tuple(held),
         "output": graph.tensor(activation.outputs[0]).dims if activation.outputs else (),
-        "parameters": sum([layers[number]["parameters"] for number in held]),
+        "parameters": sum([layer["parameters"] for layer in inside]),
         "macs": None if None in macs else sum(macs),
     }

@@ -69,6 +69,7 @@ def build_tables() -> str:
             else:
                 row[symbol] = ~reductions.setdefault(_reduction(argument), len(reductions))
         rows.append(row)
+    _skip_relabelling(rows, list(reductions))
     symbols = sorted({symbol for row in rows for symbol in row})
     index = {symbol: number for number, symbol in enumerate(symbols)}
     data = {
@@ -79,6 +80,29 @@ def build_tables() -> str:
         "end": numbers[table.end_states["start"]],
     }
     return json.dumps(data, separators=(",", ":")).replace("],", "],\n") + "\n"
+
+
+def _skip_relabelling(rows: list[dict[str, int]], reductions: list[Reduction]) -> None:
+    """Lets a state go straight to where a row of reductions that only give one value another name would lead.
+
+    Half of all reductions are such (a call is an element is ...). An error is then found a state later, but still at
+    the same token.
+    """
+
+    def renames(state: int) -> str | None:
+        actions = set(rows[state].values())
+        if len(actions) != 1:
+            return None
+        (action,) = actions
+        if action >= 0 or reductions[~action].size != 1 or not reductions[~action].transparent:
+            return None
+        return reductions[~action].origin
+
+    renamed = [renames(state) for state in range(len(rows))]
+    for row in rows:
+        for symbol in row:
+            while row[symbol] >= 0 and (name := renamed[row[symbol]]) is not None and row.get(name, -1) >= 0:
+                row[symbol] = row[name]
 
 
 def _reduction(rule: Any) -> Reduction:

@@ -7,10 +7,20 @@ read back from its printed text.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, dataclass_transform
+
+if TYPE_CHECKING:
+
+    @dataclass_transform(frozen_default=True)
+    def node(cls: type[Any]) -> Any: ...
+
+else:
+    # Frozen for the type checker. At run time a frozen dataclass takes four times as long to make, and a spec has
+    # thousands of nodes.
+    node = dataclass(slots=True, unsafe_hash=True)
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Node:
     start: int = field(compare=False, repr=False)
     end: int = field(compare=False, repr=False)
@@ -19,52 +29,52 @@ class Node:
 # ---------------------------------------------------------------- expressions
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Name(Node):
     """The name of a value, a parameter, a layer or a block; `in` is the name of a block's input."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Number(Node):
     """A number; 5M, 4.1G and 25K are written out."""
 
     value: int | float
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Size(Node):
     """Extents joined by x: 3x224x224, 3xHxW."""
 
     extents: tuple[int | str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class String(Node):
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Constant(Node):
     """yes or no."""
 
     value: bool
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Symbol(Node):
     """A capital letter: any size."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class List(Node):
     items: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Attribute(Node):
     """in.c, e1.shape."""
 
@@ -72,13 +82,13 @@ class Attribute(Node):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Index(Node):
     base: Expression
     index: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Function(Node):
     """max(a, b); also a layer with arguments as a value: leaky_relu(0.2)."""
 
@@ -86,20 +96,20 @@ class Function(Node):
     arguments: tuple[Argument, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Unary(Node):
     operator: str
     operand: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Binary(Node):
     operator: str
     left: Expression
     right: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Argument(Node):
     """A value for a layer or a block, by position or by name."""
 
@@ -110,7 +120,7 @@ class Argument(Node):
 # ---------------------------------------------------------------- the flow
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Call(Node):
     """A layer, a block, a shared module or a value, by name, with its arguments."""
 
@@ -118,28 +128,28 @@ class Call(Node):
     arguments: tuple[Argument, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Chain(Node):
     """Elements one after the other."""
 
     elements: tuple[Element, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Group(Node):
     """( a | b ): branches over one input; with one branch, brackets and nothing more."""
 
     branches: tuple[Chain, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Condition(Node):
     test: Expression
     then: Body
     otherwise: Body | None
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Loop(Node):
     """for names in rows, or for name in first..stop."""
 
@@ -149,20 +159,20 @@ class Loop(Node):
     body: Body
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Repeat(Node):
     element: Element
     count: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Label(Node):
     """What follows `as`: text and computed parts, in turn."""
 
     parts: tuple[str | Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Named(Node):
     """X as name; with `numbered`, X as name[]."""
 
@@ -171,7 +181,7 @@ class Named(Node):
     numbered: bool
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Checked(Node):
     """X : shape."""
 
@@ -179,7 +189,7 @@ class Checked(Node):
     shape: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Body(Node):
     statements: tuple[Statement, ...]
 
@@ -187,7 +197,7 @@ class Body(Node):
 # ---------------------------------------------------------------- statements
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Input(Node):
     """input name : kind shape of vocabulary."""
 
@@ -199,41 +209,41 @@ class Input(Node):
     doc: str
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Output(Node):
     names: tuple[Name, ...]
     when: Name | None
     doc: str
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Let(Node):
     name: Name
     value: Expression
     doc: str
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Default(Node):
     layer: Name
     arguments: tuple[Argument, ...]
     doc: str
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Share(Node):
     name: Name
     element: Element
     doc: str
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Expect(Node):
     condition: Expression
     doc: str
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Line(Node):
     """A chain that stands as a statement: it goes on from the line above, or from the value it begins with."""
 
@@ -241,7 +251,7 @@ class Line(Node):
     doc: str
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Mistake(Node):
     """What could not be read. Its value is unknown, which silences what depends on it."""
 
@@ -249,20 +259,20 @@ class Mistake(Node):
 # ---------------------------------------------------------------- definitions
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Parameter(Node):
     name: Name
     default: Expression | None
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Use(Node):
     names: tuple[Name, ...]
     path: String
     doc: str
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Net(Node):
     name: Name
     parameters: tuple[Parameter, ...]
@@ -270,7 +280,7 @@ class Net(Node):
     doc: str
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Variant(Node):
     """net name = base(arguments), and in a body perhaps what it promises of itself as it is written here."""
 
@@ -281,7 +291,7 @@ class Variant(Node):
     doc: str
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Block(Node):
     """A reusable part. `takes` names its inputs; without it there is one, `in`."""
 
@@ -292,7 +302,7 @@ class Block(Node):
     doc: str
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class File(Node):
     definitions: tuple[Definition, ...]
 
