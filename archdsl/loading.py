@@ -170,6 +170,7 @@ def check_inputs(network: Network) -> Network:
             raise NotFoundError(f"{network.name} has several inputs; name one: {names[0]}={shape}")
     return network
 
+
 _SHAPE = re.compile(r"[1-9][0-9]{0,14}(x[1-9][0-9]{0,14}){0,3}")
 
 

@@ -210,7 +210,9 @@ class Modules:
         if before.weights != now.weights:
             then, here = before.weights, now.weights
             different = sorted(path for path in then.keys() | here.keys() if then.get(path) != here.get(path))
-            notes = [f"{path}: {_weights(then.get(path))} before, {_weights(here.get(path))} here" for path in different]
+            notes = [
+                f"{path}: {_weights(then.get(path))} before, {_weights(here.get(path))} here" for path in different
+            ]
             message = f"`{name}` would need other weights here than where it is first used"
             help = "give both uses the same number of channels"
         elif before.modules != now.modules:

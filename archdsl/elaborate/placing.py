@@ -118,12 +118,13 @@ class Placer:
             return None
         output = layer.output(*tensors)
         outputs = (output,) if isinstance(output, Tensor) else tuple(output)
-        largest = max(outputs, key=lambda tensor: tensor.elements or 0)
-        if (largest.elements or 0) > limits.SIZE:
-            message = f"{layer.word} gives {largest}, {largest.elements:,} values, more than any machine holds"
-            help = "a smaller factor, or more strides above"
-            self.builder.report("huge-tensor", message, call, env, labels=self.givers(inputs, env), help=help)
-            return None
+        for tensor in outputs:
+            elements = tensor.elements
+            if elements is not None and elements > limits.SIZE:
+                message = f"{layer.word} gives {tensor}, {elements:,} values, more than any machine holds"
+                help = "a smaller factor, or more strides above"
+                self.builder.report("huge-tensor", message, call, env, labels=self.givers(inputs, env), help=help)
+                return None
         return Applied(layer, tensors, outputs)
 
     # ------------------------------------------------------------ what is wrong
