@@ -43,6 +43,8 @@ class Builder:
         self.reported: set[tuple[str, int, int, int]] = set()
         self.frame = Frame("", 0, False)
         self.steps = 0
+        self.branches: tuple[Flow, list[Span]] = ((), [])
+        """The results of the last branches, and where each branch ends in the text."""
 
     def tensor(self, value: Value) -> Tensor:
         """The shape of a value; UNKNOWN after an error."""

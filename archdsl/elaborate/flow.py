@@ -23,6 +23,7 @@ from archdsl.elaborate.values import (
 )
 from archdsl.graph import Value, shown
 from archdsl.layers.tensor import agree
+from archdsl.source import Span
 from archdsl.syntax import tree
 
 if TYPE_CHECKING:
@@ -186,6 +187,7 @@ class Walker:
         if len(branches) == 1:
             return self.chain(branches[0], flow, env)
         results: list[Value] = []
+        ends: list[Span] = []
         apart = len(flow) == len(branches)
         for number, branch in enumerate(branches):
             if len(flow) > 1 and not apart and not self.begins_with_value(branch, env):
@@ -193,7 +195,11 @@ class Walker:
                 help = "merge them before, or give each its branch"
                 self.report("wrong-inputs", message, branch, env, help=help)
                 return (NOTHING,)
-            results.extend(self.chain(branch, (flow[number],) if apart else flow, env))
+            given = self.chain(branch, (flow[number],) if apart else flow, env)
+            end = branch.elements[-1]
+            ends += [Span(env.module.source, end.start, end.end)] * len(given)
+            results += given
+        self.builder.branches = (tuple(results), ends)
         return tuple(results)
 
     def begins_with_value(self, branch: tree.Chain, env: Env) -> bool:

@@ -170,11 +170,13 @@ class Placer:
         return None
 
     def givers(self, inputs: Flow, env: Env) -> list[Label]:
-        """Labels at the elements whose results flow in."""
+        """Labels at the elements whose results flow in; at the ends of branches, where they come from some."""
         which = "this branch gives" if len(inputs) > 1 else "this gives"
+        results, ends = self.builder.branches
+        places = ends if results and inputs[: len(results)] == results else []
         labels = []
-        for value in inputs[:8]:
-            span = self.builder.nodes[value.node].span
+        for number, value in enumerate(inputs[:8]):
+            span = places[number] if number < len(places) else self.builder.nodes[value.node].span
             if span.source is env.module.source:
                 labels.append(Label(span, f"{which} {self.builder.tensor(value)}"))
         return labels
