@@ -7,13 +7,17 @@ import sys
 
 from archdsl import project
 from archdsl.cli.terminal import put
+from archdsl.loading import shipped_networks
 from archdsl.syntax import tree
 
 
 def command() -> None:
     """List the networks that ship."""
     rows = []
+    ready = set(shipped_networks())
     for name, path in project.shipped().items():
+        if name not in ready:  # a family that needs arguments: its variants are listed
+            continue
         module = project.open_shipped(path)
         definition = module.definitions[name][0]
         rows.append((name, _first_sentence(definition) or _variant(definition, module)))
