@@ -24,7 +24,7 @@ LIST_ITEMS = 100_000
 PROBLEMS = 100
 """How many errors are reported of one file before the rest are counted only."""
 
-STEPS = 2_000_000
+STEPS = 750_000
 """How many elements are looked at while a network is written out, those that leave no layer included."""
 
 NAME_CHARACTERS = 100

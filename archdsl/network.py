@@ -136,7 +136,7 @@ class Network:
         from archdsl.lowering.program import lower
 
         with paused():
-            return lower(self.checked())
+            return lower(self.checked().graph)
 
     def source(self) -> str:
         """The Python source of the module: ordinary torch code that needs nothing else.

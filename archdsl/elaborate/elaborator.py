@@ -121,7 +121,7 @@ class _Elaborator:
             builder.report("empty-net", f"{name.text} has no layers", name, self.files.env(self.module), help=help)
         elif not builder.outputs and NOTHING not in flow:
             self.ports.last_values(flow)
-        elif builder.outputs and all(output.training_only for output in builder.outputs):
+        elif builder.outputs and not self.ports.given_always:
             message = f"{name.text} has outputs only `when training`"
             help = "name what it gives otherwise: `output logits`"
             builder.report("no-output", message, name, self.files.env(self.module), help=help)

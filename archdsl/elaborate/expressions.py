@@ -63,6 +63,8 @@ class Expressions:
         self.catalog = catalog
         self.report = report
         self.tensor = tensor
+        self.weights: dict[int, tuple[tuple[Any, ...], int, int]] = {}
+        """Of lists that hold lists: the list (held, so that its identity stays its own), its values, its depth."""
 
     def value(self, node: tree.Expression, env: Env) -> Any:
         """What an expression comes to: a number, text, yes or no, a tuple, a Value, an element; or SILENT or OPEN."""
@@ -150,7 +152,27 @@ class Expressions:
 
     def list(self, node: tree.List, env: Env) -> Any:
         items = tuple(self.value(item, env) for item in node.items)
-        return SILENT if any(item is SILENT for item in items) else items
+        return SILENT if any(item is SILENT for item in items) else self.bounded_list(items, node, env)
+
+    def bounded_list(self, items: tuple[Any, ...], node: tree.Node, env: Env) -> Any:
+        """A list, if with the lists inside it is not too large: names let a short text write an endless one."""
+        weights = [self.weight(item) for item in items if type(item) is tuple]
+        count = len(items) + sum(count for count, _ in weights)
+        depth = 1 + max((depth for _, depth in weights), default=0)
+        if count > limits.LIST_ITEMS:
+            self.wrong(node, env, f"a list may hold {limits.LIST_ITEMS:,} values at most")
+            return SILENT
+        if depth > limits.NESTING:
+            self.wrong(node, env, f"lists nest more than {limits.NESTING} deep")
+            return SILENT
+        if weights:
+            self.weights[id(items)] = (items, count, depth)
+        return items
+
+    def weight(self, value: tuple[Any, ...]) -> tuple[int, int]:
+        """How many values a list holds, with those of the lists inside it, and how deep these nest."""
+        known = self.weights.get(id(value))
+        return (len(value), 1) if known is None else known[1:]
 
     def index(self, node: tree.Index, env: Env) -> Any:
         base, index = self.value(node.base, env), self.value(node.index, env)
@@ -255,10 +277,7 @@ class Expressions:
         if operator in ("==", "!="):
             return (left == right) is (operator == "==")
         if operator == "+" and isinstance(left, tuple) and isinstance(right, tuple):
-            if len(left) + len(right) > limits.LIST_ITEMS:
-                self.wrong(node, env, f"a list may hold {limits.LIST_ITEMS:,} values at most")
-                return SILENT
-            return left + right
+            return self.bounded_list(left + right, node, env)
         for value in (left, right):
             if not _is_number(value):
                 self.wrong(node, env, f"`{operator}` needs numbers, got {describe(value)}")

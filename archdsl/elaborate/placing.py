@@ -44,7 +44,9 @@ class Placer:
             if label is not None:
                 builder.take_name(label, cls.word, call, env, is_module=False)
             return flow if bound is not None else (NOTHING,)
-        name = builder.take_name(label, cls.word, call, env, cls.is_module)
+        # Going by another value's size is no module: `upsample like=x` is a function of both.
+        is_module = cls.is_module and not (bound and bound.references)
+        name = builder.take_name(label, cls.word, call, env, is_module)
         if bound is None:
             return (NOTHING,)
         layer, references = bound

@@ -33,14 +33,18 @@ class Ports:
         self.report = builder.report
         self.expressions = expressions
         self.shapes = dict(shapes)
+        self.given_always = False
+        """Whether the network names an output that is not for training only, be it a good one."""
+        self.input_spans: dict[str, Span] = {}
+        self.output_names: set[str] = set()
 
     def input(self, statement: tree.Input, env: Env) -> Value:
         builder = self.builder
         name = statement.name.text if statement.name else "input"
         node = statement.name or statement
-        before = next((i for i in builder.inputs if i.name == name), None)
+        before = self.input_spans.get(name)
         if before is not None:
-            labels = [Label(before.span, "the first")]
+            labels = [Label(before, "the first")]
             help = "name the inputs: `input left : 3x224x224`"
             message = f"there are two inputs called `{name}`"
             self.report("duplicate-name", message, node, env, labels=labels, help=help)
@@ -57,6 +61,7 @@ class Ports:
         builder.frame.names.setdefault(name, span)
         (value,) = builder.add(name, Applied(Input(name=name, tensor=tensor), (), (tensor,)), (), span)
         builder.inputs.append(GraphInput(name, value, tensor, span, statement.doc))
+        self.input_spans[name] = span
         builder.name(0, value, name)
         if statement.name:
             env.names[name] = value
@@ -161,13 +166,15 @@ class Ports:
         if statement.when is not None and statement.when.text != "training":
             message = f"an output can be there `when training`, not `when {statement.when.text}`"
             self.report("bad-argument", message, statement.when, env)
+        self.given_always = self.given_always or statement.when is None
         for name in statement.names:
             value = self.value_named(name, env)
             if value is None or value == NOTHING:
                 continue
-            if any(output.name == name.text for output in builder.outputs):
+            if name.text in self.output_names:
                 self.report("duplicate-name", f"`{name.text}` is already an output", name, env)
                 continue
+            self.output_names.add(name.text)
             span = Span(env.module.source, name.start, name.end)
             builder.outputs.append(GraphOutput(name.text, value, statement.when is not None, span))
 

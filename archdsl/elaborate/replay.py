@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archdsl import limits
 from archdsl.elaborate.builder import NOTHING, Builder, Flow
+from archdsl.elaborate.values import BlockValue, LayerValue
 from archdsl.graph import Activation, Node, Value
 
 if TYPE_CHECKING:
-    from archdsl.elaborate.values import BlockValue, Env
+    from archdsl.elaborate.values import Env
     from archdsl.syntax import tree
 
 
@@ -40,12 +41,17 @@ class Replayer:
             return None
         parts: list[Any] = [id(block.definition), id(block.env), numbered]
         for parameter in block.definition.parameters:
-            value = inner.names[parameter.name.text]
-            if not isinstance(value, int | float | str):
+            value: Any = inner.names[parameter.name.text]
+            if isinstance(value, LayerValue):
+                value = value.layer
+            elif isinstance(value, BlockValue):
+                value = (id(value.definition), id(value.env))
+            elif not isinstance(value, int | float | str):
                 return None
             parts += (value, type(value))
         parts += [self.builder.tensor(value) for value in flow]
-        return (*parts, *(flow.index(value) for value in flow))  # the same value twice is not two
+        order = {value: number for number, value in enumerate(dict.fromkeys(flow))}
+        return (*parts, *(order[value] for value in flow))  # the same value twice is not two
 
     def record(self, key: Any, activation: int, nodes: int, names: int, findings: int, prefix: str) -> None:
         """Remembers a call that has just been walked through, if nothing was found wrong in it."""

@@ -65,7 +65,10 @@ def runs(graph: Graph, used: Uses) -> Run:
     made = {0: root}
     stack = [root]
     for node in graph.nodes:
-        if isinstance(node.layer, Input):
+        if isinstance(node.layer, Input):  # it stands in no module: those before it end here
+            for finished in stack[1:]:
+                finished.stop = node.index
+            del stack[1:]
             continue
         chain = list(_chain(graph, homes, node.activation))
         depth = 1

@@ -1,0 +1,196 @@
+"""What the compiler once got wrong: a module computes what its spec says, however modules are shared and named."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import pytest
+import torch
+
+import archdsl
+from archdsl.diagnostics.model import Diagnostic
+
+
+def errors(text: str) -> list[Diagnostic]:
+    return [finding for finding in archdsl.parse(text).diagnostics if finding.is_error]
+
+
+def built(text: str) -> torch.nn.Module:
+    torch.manual_seed(0)
+    return archdsl.parse(text).compile()
+
+
+def test_a_shared_activation_leaves_alone_what_one_of_its_uses_may_not_overwrite() -> None:
+    model = built("""
+      net n {
+        input x : 3x8x8
+        share act = relu
+        x -> conv 3 -> act -> conv 3 as a
+        a -> act as b
+        output a, b
+      }
+    """)
+    a, b = model(torch.randn(2, 3, 8, 8))
+    assert (a < 0).any()
+    assert torch.equal(b, a.relu())
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "element"),
+    [
+        ("3x8x8", "3x8", "pool 2"),
+        ("3x8x8", "3x8", "bn"),
+        ("4x8x8", "8x8x8", "bn affine=no"),
+        ("4x8x8", "tokens 5x4", "softmax"),
+        ("4x8x8", "tokens 5x4", "layernorm"),
+        ("4x8x8", "8x8x8", "(split 2 -> add)"),
+    ],
+)
+def test_a_module_is_shared_only_where_it_is_the_same_module(one: str, other: str, element: str) -> None:
+    text = f"""
+      net n {{
+        input a : {one}
+        input b : {other}
+        share s = {element}
+        a -> s -> flatten as left
+        b -> s -> flatten as right
+        ( left | right ) -> cat
+      }}
+    """
+    assert [finding.code for finding in errors(text)] == ["share-mismatch"]
+
+
+def test_what_is_no_module_is_shared_by_values_of_any_shape() -> None:
+    text = """
+      net n {
+        input a : 4x8x8
+        input b : 8x8x8
+        share s = split 2
+        a -> s -> add -> flatten as left
+        b -> s -> add -> flatten as right
+        ( left | right ) -> cat
+      }
+    """
+    assert built(text)(torch.ones(2, 4, 8, 8), torch.ones(2, 8, 8, 8)).shape == (2, 6 * 64)
+
+
+def test_a_shared_group_that_meets_a_value_twice_is_refused_rather_than_miswired() -> None:
+    text = """
+      net n {
+        input x : 4x8x8
+        x -> conv 4 as e -> relu as f
+        share g = (( conv 4 | e ) -> add)
+        f -> g as left
+        e -> g as right
+        ( left | right ) -> cat
+      }
+    """
+    (finding,) = errors(text)
+    assert finding.code == "share-mismatch"
+    assert "twice" in finding.message
+
+
+def test_a_shared_module_gives_in_all_uses_what_one_use_is_asked_for() -> None:
+    model = built("""
+      net n {
+        input x : 4x8x8
+        share g = (conv 4 as c -> relu)
+        x -> g as v
+        v -> g as u
+        ( c | u ) -> cat
+      }
+    """)
+    assert model(torch.ones(2, 4, 8, 8)).shape == (2, 8, 8, 8)
+
+
+def test_a_shared_element_has_one_name() -> None:
+    text = """
+      net n {
+        input x : 4x8x8
+        share g = conv 4 as foo
+        x -> g
+        conv 5 as foo
+      }
+    """
+    assert "duplicate-name" in {finding.code for finding in errors(text)}
+
+
+def test_words_of_python_are_parameters_and_inputs_of_blocks() -> None:
+    model = built("""
+      block widen(lambda) { conv lambda -> relu }
+      block join takes class, def { class -> add def -> conv 3 -> add class -> add def }
+      net n {
+        input x : 3x8x8
+        widen(4) -> widen(3) as a -> conv 3 as b
+        ( a | b ) -> join
+      }
+    """)
+    assert model(torch.ones(2, 3, 8, 8)).shape == (2, 3, 8, 8)
+
+
+@pytest.mark.parametrize("block", ["channel_layer_norm", "n_output"])
+def test_a_block_may_be_called_like_a_class_that_the_source_needs(block: str) -> None:
+    model = built(f"""
+      block {block} {{ conv 4 -> relu }}
+      net n {{
+        input x : 3x8x8
+        x -> layernorm -> {block} as u -> conv 4 as v
+        output u, v
+      }}
+    """)
+    assert len(model(torch.ones(2, 3, 8, 8))) == 2
+
+
+@pytest.mark.parametrize("last", ["( a | a )", "( output2 | conv 3 )"])
+def test_results_without_an_output_statement_have_names_of_their_own(last: str) -> None:
+    model = built(f"net n {{\n input x : 3x8x8\n conv 3 as a\n conv 3 as output2\n {last}\n}}")
+    result = model(torch.ones(2, 3, 8, 8))
+    assert len(set(result._fields)) == 2
+
+
+def test_an_input_may_come_after_a_block() -> None:
+    model = built("""
+      block q { relu -> conv 4 }
+      net n {
+        input a : 4x6x6
+        a -> q as u
+        input b : 4x6x6
+        b -> q as v
+        ( u | v ) -> add
+      }
+    """)
+    a, b = torch.randn(2, 4, 6, 6), torch.randn(2, 4, 6, 6)
+    assert torch.allclose(model(a, b), model.get_submodule("u")(a) + model.get_submodule("v")(b))
+
+
+def test_an_output_that_an_error_hides_is_not_said_to_be_missing() -> None:
+    text = """
+      net n {
+        input x : 3x8x8
+        conv 3 as early
+        conv 0 as late
+        output late
+        output early when training
+      }
+    """
+    assert [finding.code for finding in errors(text)] == ["bad-argument"]
+
+
+@pytest.mark.parametrize("step", ["[$, $]", "[$]", "$ + [$]"])
+def test_a_short_text_writes_no_endless_list(step: str) -> None:
+    lets = "".join(f"  let a{i + 1} = {step.replace('$', f'a{i}')}\n" for i in range(200))
+    began = perf_counter()
+    found = errors(f"net n {{\n  input 3x8x8\n  let a0 = [[1, 2]]\n{lets}  conv a200\n}}")
+    assert [finding.code for finding in found] == ["bad-expression"]
+    assert perf_counter() - began < 2
+
+
+def test_thousands_of_outputs_take_no_square_of_the_time() -> None:
+    def seconds(count: int) -> float:
+        names = ", ".join(f"r{i}" for i in range(count))
+        text = f"net n {{\n input 3x8x8\n for i in 0..{count} {{ relu as r{{i}} }}\n output {names}\n}}"
+        began = perf_counter()
+        archdsl.parse(text).source()
+        return perf_counter() - began
+
+    assert seconds(8000) < 16 * seconds(1000) + 0.5
