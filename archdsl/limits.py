@@ -18,7 +18,7 @@ LAYERS = 250_000
 SIZE = 2**48
 """The largest size of an axis, and the largest number that an option takes."""
 
-LIST_ITEMS = 100_000
+LIST_ITEMS = 1_000_000
 """How many values one list may hold."""
 
 PROBLEMS = 100

@@ -70,12 +70,14 @@ class Network:
     @cached_property
     def fields(self) -> tuple[Field, ...]:
         """The receptive field of each node."""
-        return fields(self.graph)
+        with paused():
+            return fields(self.graph)
 
     @cached_property
     def counts(self) -> tuple[Counts, ...]:
         """Parameters, buffers and multiply-accumulates of each node."""
-        return counts(self.graph)
+        with paused():
+            return counts(self.graph)
 
     @cached_property
     def totals(self) -> Counts:

@@ -45,7 +45,7 @@ def seen(module: torch.nn.Module, size: tuple[int, ...], output: tuple[int, ...]
 
 
 def compare(lines: str, size: tuple[int, ...] = SIZE) -> int:
-    """Checks the field of the last layer at every position whose field lies inside the input; returns how many."""
+    """Checks the field of the last layer at positions whose field lies inside the input; returns how many."""
     net = small(lines, size)
     axes = net.fields[net.graph.outputs[0].value.node].axes
     assert axes is not None
@@ -54,14 +54,17 @@ def compare(lines: str, size: tuple[int, ...] = SIZE) -> int:
     middle = [extent // 2 for extent in shape]
     compared = 0
     for axis, (field, extent, limit) in enumerate(zip(axes, shape, size, strict=True)):
-        for index in range(extent):
-            interval = field.at(index)
-            if interval is not None and not (0 <= interval[0] and interval[1] < limit):
-                continue
+        inside = [index for index in range(extent) if lies_inside(field.at(index), limit)]
+        near = len(inside) // 2  # all phases of an up-sampling are among a few that stand together
+        for index in {*inside[:1], *inside[max(0, near - 5) : near + 5], *inside[-1:]}:
             position = (*middle[:axis], index, *middle[axis + 1 :])
-            assert seen(module, size, position)[axis] == interval, (lines, axis, index)
+            assert seen(module, size, position)[axis] == field.at(index), (lines, axis, index)
             compared += 1
     return compared
+
+
+def lies_inside(interval: tuple[int, int] | None, limit: int) -> bool:
+    return interval is None or 0 <= interval[0] <= interval[1] < limit
 
 
 SPECS = [
@@ -113,42 +116,46 @@ def test_maps_with_one_and_three_axes_have_fields(lines: str, size: tuple[int, .
     assert compare(lines, size) > 10
 
 
-WINDOWS = st.builds(
-    lambda k, s, p, d: f"conv 2 k{k} s{s} p{p} d{d}",
-    st.integers(1, 4),
-    st.integers(1, 3),
-    st.integers(0, 2),
-    st.integers(1, 2),
-)
-TRANSPOSED = st.builds(
-    lambda k, s, p, d: f"upconv 2 k{k} s{s} p{p} d{d}",
-    st.integers(2, 4),
-    st.integers(1, 3),
-    st.integers(0, 1),
-    st.integers(1, 2),
-)
-OTHERS = st.sampled_from(
-    ["avgpool 2", "avgpool 3 s1", "upsample 2", "upsample 2 mode=bilinear", "upsample 3", "pad 2", "crop 1"]
-)
-ROWS = st.lists(WINDOWS | TRANSPOSED | OTHERS, min_size=1, max_size=4).map(" -> ".join)
+def windows(padding: int) -> st.SearchStrategy[str]:
+    options = (st.integers(1, 4), st.integers(1, 3), st.integers(0, padding), st.integers(1, 2))
+    return st.builds("conv 2 k{} s{} p{} d{}".format, *options)
 
 
-@settings(max_examples=40, deadline=None)
-@given(ROWS)
-def test_the_field_of_any_row_of_layers(row: str) -> None:
-    net = archdsl.parse(f"net a {{ input 2x40\n {row} }}")
-    if net.ok and int(net.graph.tensor(net.graph.outputs[0].value).dims[1]) <= 400:
-        compare(row, (40,))
+def transposed(padding: int) -> st.SearchStrategy[str]:
+    options = (st.integers(2, 4), st.integers(1, 3), st.integers(0, padding), st.integers(1, 2))
+    return st.builds("upconv 2 k{} s{} p{} d{}".format, *options)
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.sampled_from(["conv 2 k3 p1", "conv 2 k5 p2", "conv 2 k3 d3 p3", "id", "avgpool 2 -> upsample 2"]),
-                min_size=2, max_size=3), ROWS)  # fmt: skip
-def test_the_field_of_a_merge_is_that_of_all_its_branches(branches: list[str], row: str) -> None:
-    lines = f"( {' | '.join(branches)} ) -> add -> {row}"
+def rows(items: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.lists(items, min_size=1, max_size=4).map(" -> ".join)
+
+
+# What is cropped and then padded again is zeros where the rule sees inputs, and transposed convolutions and linear
+# up-sampling pad at the border: what crops stands in rows of its own.
+PLAIN = st.sampled_from(["avgpool 2", "avgpool 3 s1", "upsample 2", "upsample 3"])
+PADDED = rows(windows(2) | transposed(0) | PLAIN | st.sampled_from(["upsample 2 mode=bilinear", "pad 2"]))
+CROPPED = st.builds("{} -> {}".format, transposed(1) | st.just("crop 2"), rows(windows(0) | PLAIN | st.just("crop 1")))
+
+
+def compare_if_it_fits(lines: str) -> None:
     net = archdsl.parse(f"net a {{ input 2x40\n {lines} }}")
     if net.ok and int(net.graph.tensor(net.graph.outputs[0].value).dims[1]) <= 400:
         compare(lines, (40,))
+
+
+@settings(max_examples=50, deadline=None)
+@given(PADDED | CROPPED)
+def test_the_field_of_any_row_of_layers(row: str) -> None:
+    compare_if_it_fits(row)
+
+
+BRANCHES = st.sampled_from(["conv 2 k3 p1", "conv 2 k5 p2", "conv 2 k3 d3 p3", "id", "avgpool 2 -> upsample 2"])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(BRANCHES, min_size=2, max_size=3), PADDED)
+def test_the_field_of_a_merge_is_that_of_all_its_branches(branches: list[str], row: str) -> None:
+    compare_if_it_fits(f"( {' | '.join(branches)} ) -> add -> {row}")
 
 
 # ---------------------------------------------------------------- the numbers of the report
@@ -220,3 +227,16 @@ def test_too_many_phases_are_given_up() -> None:
     lines = "upsample 61 -> upsample 67 -> upsample 71"
     assert network(f"net a {{ input 2x8\n {lines} }}").fields[-1].axes is None
     assert network(f"net a {{ input 2x8\n {lines} -> conv 2 k3 }}").fields[-1].axes is None
+
+
+def test_more_fields_of_phases() -> None:
+    # Phases that do not meet in one step keep one interval each, and a layer without a position ends the field.
+    up = small("upsample 2 -> conv 2 k2")
+    axes = up.fields[-1].axes
+    assert axes is not None
+    assert (axes[0].period, axes[0].size, axes[0].stride) == (2, 2, 0.5)
+    joined = small("( upsample 2 -> crop 1 | conv 2 k3 -> upsample 2 -> pad 1 ) -> add")
+    assert joined.fields[-1].axes is not None
+    assert network("net a { input 2x8x8\n ( upsample 2 | upconv 2 k2 s2 -> bn ) -> add }").fields[-1].axes is not None
+    assert network("net a { input 2x8x8\n ( id | upsample 2 -> pool 2 ) -> add }").fields[-1].axes is not None
+    assert small("( upsample 2 | conv 2 k3 p1 -> upsample 2 x2 -> crop 48x40 ) -> add").fields[-1].axes is None

@@ -367,7 +367,7 @@ def test_a_checked_shape_that_holds_changes_nothing(shape: str) -> None:
 def test_shapes_of_vectors_and_of_names_are_checked() -> None:
     assert out(body("flatten : 3*32*32 -> fc 8 as e : 8")) == "8"
     assert out(body("conv 8 k1 : 8x32x32 as e -> relu\nadd e")) == "8x32x32"
-    assert places(f"net a {{ input 3x8x8\n conv 8 : 8x8x9 as e }}") == ["shape-mismatch 2:11 8x8x9"]
+    assert places("net a { input 3x8x8\n conv 8 : 8x8x9 as e }") == ["shape-mismatch 2:11 8x8x9"]
 
 
 @pytest.mark.parametrize(
@@ -785,7 +785,7 @@ def test_without_output_the_end_is_what_a_network_gives() -> None:
     assert [output.name for output in body("conv 4 as e -> relu").graph.outputs] == ["output"]
     assert [output.name for output in body("relu -> conv 4 as e").graph.outputs] == ["e"]
     two = body("( relu as a | tanh )").graph.outputs
-    assert [output.name for output in two][0] == "a"
+    assert next(output.name for output in two) == "a"
     assert len({output.name for output in two}) == 2
 
 
@@ -1202,3 +1202,35 @@ def test_names_within_a_module_are_used_once(name: str) -> None:
     seen = paths(archdsl.load(name))
     assert len(set(seen)) == len(seen)
     assert all(a != b for a, b in pairwise(seen))
+
+
+def test_a_default_name_steps_aside_for_a_given_number() -> None:
+    assert paths(body("(relu as 1 -> tanh -> sigmoid) as body[]")) == ["body.1", "body.2", "body.3"]
+    assert paths(body("(relu -> tanh as 2 -> sigmoid -> elu) as body[]")) == ["body.0", "body.2", "body.3", "body.4"]
+
+
+def test_a_value_may_be_given_a_second_name() -> None:
+    net = body("relu as e\ne as again -> sigmoid\nadd again")
+    assert wired(net)["add1"] == ["sigmoid1", "e"]
+    assert wired(body("relu\nid as e -> tanh\nadd e"))["add1"] == ["tanh1", "relu1"]
+
+
+def test_branches_begin_with_values_that_are_checked_or_named() -> None:
+    net = body("( relu as a | tanh as b | elu as c )\n( a : 3x32x32 -> gelu | b as d ) -> add\nadd c d")
+    assert wired(net)["add1"] == ["gelu1", "b"]
+    assert wired(net)["add2"] == ["add1", "c", "b"]
+
+
+def test_a_share_may_have_a_checked_shape() -> None:
+    assert paths(body("share s = conv 3 : 3x32x32\ns -> s")) == ["s", "s"]
+
+
+def test_what_is_open_may_be_passed_over_in_logic() -> None:
+    text = "net a { input i : 3xHxW\n if i.c == 3 or i.h == 3 { relu }\n if i.h == 3 and i.c == 4 { tanh } }"
+    assert layers(network(text)) == ["relu"]
+
+
+def test_sizes_given_to_a_list_of_symbols() -> None:
+    net = network("net a { input [3, H, W]\n conv 4 }", input="3x7x9")
+    assert out(net) == "4x7x9"
+    assert out(network("net a { input tokens LxD\n relu }".replace("LxD", "Lx8"), input="5x8")) == "5x8"
