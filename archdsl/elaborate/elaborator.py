@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from archdsl import limits
@@ -94,9 +95,9 @@ class _Elaborator:
         )
         resolved = self.resolved(found)
         if resolved is not None:
-            definition, owner, given = resolved
+            definition, owner, written_in = resolved
             env = Env(owner, self.files.env(owner))
-            given = self.override(given, self.outside(arguments, found.name), definition.parameters)
+            given = self.override([*written_in, self.outside(arguments, found.name)], definition.parameters)
             file = self.files.env(self.module)
             written = self.binder.parameters(name, definition.parameters, list(given), env, found.name, file)
             if written is not None:
@@ -146,11 +147,11 @@ class _Elaborator:
 
     # ------------------------------------------------------------ variants and arguments
 
-    def resolved(self, found: tree.Net | tree.Variant) -> tuple[tree.Net, Module, list[Placed]] | None:
+    def resolved(self, found: tree.Net | tree.Variant) -> tuple[tree.Net, Module, list[list[Placed]]] | None:
         """The network that a variant stands for, its file, and the arguments on the way; None after an error."""
         definition: Definition = found
         owner = self.module
-        given: list[Placed] = []
+        given: list[list[Placed]] = []
         seen: list[str] = []
         while isinstance(definition, tree.Variant):
             env = self.files.env(owner)
@@ -159,14 +160,14 @@ class _Elaborator:
                 self.builder.report("recursion", message, definition.name, env)
                 return None
             seen.append(definition.name.text)
-            given = [(argument, env) for argument in definition.arguments] + given
+            given.insert(0, [(argument, env) for argument in definition.arguments])
             base = owner.definitions.get(definition.base.text)
             if base is None or not isinstance(base[0], tree.Net | tree.Variant):
                 self.unknown_base(definition, owner, base is not None, env)
                 return None
             definition, owner = base
             if isinstance(definition, tree.Net):
-                return definition, owner, self.override([], given, definition.parameters)
+                return definition, owner, given
         assert isinstance(definition, tree.Net)
         return definition, owner, given
 
@@ -179,24 +180,27 @@ class _Elaborator:
         help = f"did you mean `{near}`?" if near else None
         self.builder.report("unknown-name", f"`{variant.base.text}` {what}", variant.base, env, help=help)
 
-    def override(
-        self, given: list[Placed], later: list[Placed], parameters: tuple[tree.Parameter, ...]
-    ) -> list[Placed]:
-        """Arguments by name, where a later one replaces an earlier: a variant's own, and those from outside."""
+    def override(self, calls: list[list[Placed]], parameters: tuple[tree.Parameter, ...]) -> list[Placed]:
+        """The arguments of several calls as one, by name: those of a variant, of its variant, and from outside.
+
+        A later call replaces an earlier one's. What has no place, or is given twice in one call, stays: it is wrong.
+        """
         by_name: dict[str, Placed] = {}
         rest: list[Placed] = []
-        for arguments in (given, later):
+        for arguments in calls:
+            given: dict[str, Placed] = {}
             position = 0
             for argument, env in arguments:
                 name = argument.name
                 if name is None and position < len(parameters):
                     name = parameters[position].name
                     position += 1
-                if name is None:
+                if name is None or name.text in given:
                     rest.append((argument, env))
                 else:
                     named = tree.Argument(argument.start, argument.end, argument.name or name, argument.value)
-                    by_name[name.text] = (named, env)
+                    given[name.text] = (named, env)
+            by_name |= given
         return [*by_name.values(), *rest]
 
     def outside(self, arguments: Mapping[str, object], at: tree.Name) -> list[Placed]:
@@ -207,7 +211,7 @@ class _Elaborator:
         def literal(value: object) -> tree.Expression:
             if isinstance(value, bool):
                 return tree.Constant(start, end, value)
-            if isinstance(value, int | float):
+            if isinstance(value, int | float) and isfinite(value):
                 return tree.Number(start, end, value)
             if isinstance(value, list | tuple):
                 return tree.List(start, end, tuple(literal(item) for item in value))

@@ -180,7 +180,7 @@ class Expressions:
             return SILENT
         if index is OPEN:
             return OPEN
-        if not isinstance(base, tuple):
+        if type(base) is not tuple:
             self.wrong(node, env, f"only a list has elements, and this is {describe(base)}")
             return SILENT
         if not _is_whole(index):
@@ -210,13 +210,13 @@ class Expressions:
             self.wrong(node, env, f"{node.name.text} takes {least} argument{'s' * (least > 1)}")
             return SILENT
         values = [self.value(argument.value, env) for argument in node.arguments]
-        flat = [item for value in values for item in (value if isinstance(value, tuple) else (value,))]
+        flat = [item for value in values for item in (value if type(value) is tuple else (value,))]
         if any(value is SILENT for value in flat):
             return SILENT
         if any(value is OPEN for value in flat) and node.name.text != "len":
             return OPEN
         if node.name.text == "len":
-            if not isinstance(values[0], tuple):
+            if type(values[0]) is not tuple:
                 self.wrong(node, env, f"len needs a list, got {describe(values[0])}")
                 return SILENT
             return len(values[0])
@@ -274,9 +274,14 @@ class Expressions:
             return SILENT
         if left is OPEN or right is OPEN:
             return OPEN
+        for value in (left, right):
+            if type(value) is Value:
+                help = "`.c`, `.h`, `.w` and `.shape` are its sizes"
+                self.wrong(node, env, f"`{operator}` cannot take {describe(value)}", help)
+                return SILENT
         if operator in ("==", "!="):
             return (left == right) is (operator == "==")
-        if operator == "+" and isinstance(left, tuple) and isinstance(right, tuple):
+        if operator == "+" and type(left) is tuple and type(right) is tuple:
             return self.bounded_list(left + right, node, env)
         for value in (left, right):
             if not _is_number(value):
@@ -370,7 +375,7 @@ def describe(value: object) -> str:
         return f'the text "{value}"'
     if isinstance(value, Value):
         return "a value that flows"
-    if isinstance(value, tuple):
+    if type(value) is tuple:
         return "a list"
     if isinstance(value, LayerValue):
         return f"the layer {value}"

@@ -248,7 +248,7 @@ class Walker:
         names = [name.text for name in loop.names]
         for number, row in enumerate(rows):
             self.builder.step(loop, env)
-            values = row if len(names) > 1 and isinstance(row, tuple) else (row,)
+            values = row if len(names) > 1 and type(row) is tuple else (row,)
             if len(values) != len(names):
                 items = loop.rows.items if isinstance(loop.rows, tree.List) else ()
                 at = items[number] if number < len(items) else loop.rows
@@ -264,7 +264,7 @@ class Walker:
         """What a loop runs over: the rows of a table, the items of a list, the numbers of a range; or None."""
         first = self.expressions.settled(loop.rows, env)
         if loop.stop is None:
-            if first is not SILENT and not isinstance(first, tuple):
+            if first is not SILENT and type(first) is not tuple:
                 help = "write a table `[[64, 2], [128, 3]]`, a list, or a range `0..n`"
                 message = f"a loop runs over a list, got {describe(first)}"
                 self.report("bad-expression", message, loop.rows, env, help=help)
@@ -354,7 +354,7 @@ class Walker:
             message = f"{len(flow)} values flow here, and one shape is written"
             self.report("shape-mismatch", message, checked.shape, env)
             return
-        sizes = wanted if isinstance(wanted, tuple) else (wanted,)
+        sizes = wanted if type(wanted) is tuple else (wanted,)
         tensor = self.builder.tensor(flow[0])
         pairs = list(zip(sizes, tensor.dims, strict=False))
         wrong = [axis for axis, (size, actual) in enumerate(pairs) if size is not OPEN and not agree(size, actual)]

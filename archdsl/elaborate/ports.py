@@ -75,7 +75,7 @@ class Ports:
         value = self.expressions.value(shape, env)
         if value is SILENT:
             return None
-        sizes = value if isinstance(value, tuple) else (value,)
+        sizes = value if type(value) is tuple else (value,)
         dims: list[Size] = []
         for size, symbol in zip(sizes, symbols_of(shape, len(sizes)), strict=True):
             if size is OPEN:

@@ -143,7 +143,7 @@ def compare_if_it_fits(lines: str) -> None:
         compare(lines, (40,))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(PADDED | CROPPED)
 def test_the_field_of_any_row_of_layers(row: str) -> None:
     compare_if_it_fits(row)
@@ -152,7 +152,7 @@ def test_the_field_of_any_row_of_layers(row: str) -> None:
 BRANCHES = st.sampled_from(["conv 2 k3 p1", "conv 2 k5 p2", "conv 2 k3 d3 p3", "id", "avgpool 2 -> upsample 2"])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(BRANCHES, min_size=2, max_size=3), PADDED)
 def test_the_field_of_a_merge_is_that_of_all_its_branches(branches: list[str], row: str) -> None:
     compare_if_it_fits(f"( {' | '.join(branches)} ) -> add -> {row}")
