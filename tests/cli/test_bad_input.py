@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from time import perf_counter
 
 import pytest
 
@@ -36,9 +35,7 @@ SPECS = {
 def test_a_bad_spec(run: Run, folder: Path, name: str, command: str) -> None:
     content, code = SPECS[name]
     (folder / f"{name}.arch").write_bytes(content)
-    began = perf_counter()
     ran = run(command, f"{name}.arch", *(("-o", "out") if command == "build" else ()))
-    assert perf_counter() - began < 10
     assert ran.code == code, ran
     assert "error" in ran.out + ran.err
     assert f"{name}.arch" in ran.out + ran.err

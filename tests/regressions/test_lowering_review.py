@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+import cProfile
 
 import pytest
 import torch
@@ -179,18 +179,16 @@ def test_an_output_that_an_error_hides_is_not_said_to_be_missing() -> None:
 @pytest.mark.parametrize("step", ["[$, $]", "[$]", "$ + [$]"])
 def test_a_short_text_writes_no_endless_list(step: str) -> None:
     lets = "".join(f"  let a{i + 1} = {step.replace('$', f'a{i}')}\n" for i in range(200))
-    began = perf_counter()
     found = errors(f"net n {{\n  input 3x8x8\n  let a0 = [[1, 2]]\n{lets}  conv a200\n}}")
     assert [finding.code for finding in found] == ["bad-expression"]
-    assert perf_counter() - began < 2
 
 
-def test_thousands_of_outputs_take_no_square_of_the_time() -> None:
-    def seconds(count: int) -> float:
+def test_thousands_of_outputs_take_no_square_of_the_work() -> None:
+    def calls(count: int) -> int:
         names = ", ".join(f"r{i}" for i in range(count))
         text = f"net n {{\n input 3x8x8\n for i in 0..{count} {{ relu as r{{i}} }}\n output {names}\n}}"
-        began = perf_counter()
-        archdsl.parse(text).source()
-        return perf_counter() - began
+        with cProfile.Profile() as profile:
+            archdsl.parse(text).source()
+        return sum(entry.callcount for entry in profile.getstats())
 
-    assert seconds(8000) < 16 * seconds(1000) + 0.5
+    assert calls(2000) < 5 * calls(500)
