@@ -71,6 +71,10 @@ class Activation(NamedTuple):
     takes: tuple[str, ...] = ()
     """The names that the block gives to what flows in, where it takes several values."""
 
+    def giving(self, outputs: tuple[Value, ...]) -> Activation:
+        """This activation, now that it is known what flows out."""
+        return tuple.__new__(Activation, (*self[:6], outputs, *self[7:]))
+
     @property
     def call(self) -> str:
         """The block with its arguments, as a reader would write it: `basic(128, s=2)`."""

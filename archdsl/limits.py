@@ -29,3 +29,6 @@ STEPS = 750_000
 
 NAME_CHARACTERS = 100
 """The longest name of a module."""
+
+REMEMBERED = 20_000
+"""How many layers on shapes a process remembers from one network to the next."""

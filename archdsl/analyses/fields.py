@@ -15,8 +15,6 @@ from fractions import Fraction
 from math import lcm
 from typing import TYPE_CHECKING, NamedTuple
 
-from archdsl.layers.base import POINTWISE
-
 if TYPE_CHECKING:
     from archdsl.graph import Graph
     from archdsl.layers.applied import Applied
@@ -55,6 +53,8 @@ class AxisField(NamedTuple):
     @property
     def padding(self) -> int:
         """How far the first output's field reaches before the input."""
+        if self.period == 1 and self.intervals[0] is not None:
+            return -self.intervals[0][0]
         return -min((lo for lo, _ in filter(None, self.intervals)), default=0)
 
     def at(self, index: int) -> Interval | None:
@@ -90,17 +90,17 @@ def fields(graph: Graph) -> tuple[Field, ...]:
     """The field of every node's result, by the node's number."""
     known: list[Field] = []
     for node, applied in zip(graph.nodes, graph.applied, strict=True):
-        if not node.inputs:
+        inputs = node.inputs
+        if not inputs:
             known.append(Field((POINT,) * applied.outputs[0].rank))
             continue
-        before = known[node.inputs[0].node]
-        reach = applied.reach
-        if len(node.inputs) == 1 and reach is POINTWISE and applied.outputs[0].rank == applied.inputs[0].rank:
+        before = known[inputs[0].node]
+        if len(inputs) == 1 and applied.keeps_positions:
             known.append(before)  # most layers: activations and normalisations
-        elif len(node.inputs) == 1 or applied.layer.inputs[1] == 1:  # a reference gives its size, not its content
+        elif len(inputs) == 1 or applied.layer.inputs[1] == 1:  # a reference gives its size, not its content
             known.append(_single(node.path, applied, before))
         else:
-            known.append(_merged(node.path, applied, [known[v.node] for v in node.inputs]))
+            known.append(_merged(node.path, applied, [known[value.node] for value in inputs]))
     return tuple(known)
 
 
@@ -108,6 +108,8 @@ def _single(path: str, applied: Applied, before: Field, x: Tensor | None = None)
     """The field behind a layer with one input."""
     axes, everywhere = before
     reach = applied.reach
+    if axes is not None and reach.axes is not None and not reach.everywhere:
+        return Field(_through(axes, reach), everywhere)
     x = x or applied.inputs[0]
     output = applied.outputs[0]
     one_position = all(size == 1 for size in x.space)
@@ -131,8 +133,8 @@ def _through(axes: tuple[AxisField, ...], reach: Reach) -> tuple[AxisField, ...]
     if len(axes) != len(reach.axes):
         return None
     result: list[AxisField] = []
-    for number, (axis, geometry) in enumerate(zip(axes, reach.axes, strict=True)):
-        is_alike = number > 0 and axis is axes[0] and geometry is reach.axes[0]
+    for axis, geometry in zip(axes, reach.axes, strict=True):
+        is_alike = result and axis is axes[0] and geometry is reach.axes[0]
         further = result[0] if is_alike else through(axis, geometry)
         if further is None:
             return None
@@ -143,10 +145,10 @@ def _through(axes: tuple[AxisField, ...], reach: Reach) -> tuple[AxisField, ...]
 def through(axis: AxisField, geometry: Geometry) -> AxisField | None:
     """The field behind one more layer; None where it has too many phases to be written out."""
     up, down = geometry.up, geometry.down
-    if axis.period == 1 and up == 1:
+    period, advance, intervals_before = axis
+    if period == up == 1 and (one := intervals_before[0]) is not None:
         taps = geometry.taps(0)
-        interval = axis.over(taps[0], taps[-1])
-        return AxisField(1, axis.advance * down, (interval,))
+        return AxisField(1, advance * down, ((advance * taps[0] + one[0], advance * taps[-1] + one[1]),))
     turns = lcm(axis.period, down) // down if down else 1
     period = up * turns
     if period > PHASES:
@@ -189,10 +191,16 @@ def _merged(path: str, applied: Applied, before: list[Field]) -> Field:
             return Field(None, everywhere)
         if axes == field.axes:
             continue
-        joined = [_joined(a, b) for a, b in zip(axes, field.axes, strict=True)]
-        axes = tuple(axis for axis in joined if axis is not None)
-        if len(axes) < len(joined):
-            return Field(None, everywhere)
+        joined: list[AxisField] = []
+        for a, b in zip(axes, field.axes, strict=True):
+            is_alike = joined and a is axes[0] and b is field.axes[0]
+            one = joined[0] if is_alike else _joined(a, b)
+            if one is None:
+                return Field(None, everywhere)
+            joined.append(one)
+        axes = tuple(joined)
+    if applied.keeps_positions and len(local) == len(before):
+        return Field(axes, everywhere)
     return _single(path, applied, Field(axes, everywhere), local[0][0] if local else None)
 
 

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from archdsl.diagnostics.model import nearest
 from archdsl.elaborate.values import MISSING, OPEN, SILENT, Env
 from archdsl.graph import Value, shown
+from archdsl.layers.applied import MEMORY
 from archdsl.layers.base import Argument, Layer, Signature
 from archdsl.syntax import tree
 
@@ -40,7 +41,7 @@ class Bound(NamedTuple):
 class Plan:
     """Which argument of a call means which field of a layer."""
 
-    __slots__ = ("constants", "defaults", "dynamic", "extras", "good", "made", "places", "word")
+    __slots__ = ("constant", "constants", "defaults", "dynamic", "extras", "good", "made", "places", "word")
 
     def __init__(self, word: str, defaults: tuple[tuple[tree.Argument, Env], ...]) -> None:
         self.word = word
@@ -50,7 +51,9 @@ class Plan:
         self.extras: list[Given] = []
         self.places: dict[str, Given] = {}
         self.good = True
-        self.made: dict[Any, Layer] = {}
+        self.made: dict[Any, Bound] = {}
+        self.constant: Bound | None = None
+        """What it comes to, where nothing in it is worked out anew each time."""
 
 
 class Binder:
@@ -60,7 +63,7 @@ class Binder:
         self.expressions = expressions
         self.report = expressions.report
         self.plans: dict[tuple[int, type[Layer], int], Plan] = {}
-        self.layers: dict[tuple[Any, ...], Layer] = {}
+        self.layers = MEMORY.layers
 
     # ------------------------------------------------------------ layers
 
@@ -72,6 +75,8 @@ class Binder:
             plan = self.plans.get(key)
             if plan is None:
                 plan = self.plans[key] = self.plan(cls, [(a, None) for a in call.arguments], defaults, env)
+            elif plan.constant is not None:
+                return plan.constant
         else:
             given: list[Given] = [(a, partial.env) for a in partial.arguments]
             plan = self.plan(cls, given + [(a, None) for a in call.arguments], defaults, env)
@@ -94,15 +99,17 @@ class Binder:
             if merged is None:
                 return None
             references += merged
-        made = (tuple(values), *map(type, values))  # yes is not 1
-        layer = plan.made.get(made)
-        if layer is None:
+        made = (*values, *map(type, values))  # yes is not 1
+        bound = plan.made.get(made)
+        if bound is None:
             named = {field.name: value for (field, _), value in zip(plan.dynamic, values, strict=True)}
             layer = self.made(cls, {**plan.constants, **named}, plan, call, env)
             if layer is None:
                 return None
-            plan.made[made] = layer
-        return Bound(layer, references)
+            bound = plan.made[made] = Bound(layer, ())
+            if not plan.dynamic and not plan.extras:
+                plan.constant = bound
+        return Bound(bound.layer, references) if references else bound
 
     def made(self, cls: type[Layer], values: dict[str, Any], plan: Plan, call: tree.Call, env: Env) -> Layer | None:
         key = (cls, *sorted(values.items(), key=lambda item: item[0]), *[type(values[name]) for name in sorted(values)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from archdsl import limits
@@ -17,6 +17,9 @@ from archdsl.syntax import tree
 
 NOTHING = Value(-1)
 """Stands where an error, already reported, keeps a value from being known."""
+
+new = tuple.__new__
+"""Makes a named tuple of its fields, without the call between; for what is made by the thousand."""
 
 Flow = tuple[Value, ...]
 """What flows from one element to the next: one value, or several after branches."""
@@ -43,7 +46,7 @@ class Builder:
         self.reported: set[tuple[str, int, int, int]] = set()
         self.frame = Frame("", 0, False)
         self.steps = 0
-        self.branches: tuple[Flow, list[Span]] = ((), [])
+        self.branches: tuple[Flow, Callable[[], list[Span]]] = ((), list)
         """The results of the last branches, and where each branch ends in the text."""
 
     def tensor(self, value: Value) -> Tensor:
@@ -54,10 +57,12 @@ class Builder:
         """Puts a layer into the graph, in the module being filled; returns its results."""
         index = len(self.nodes)
         frame = self.frame
-        self.nodes.append(Node(index, frame.prefix + name, applied.layer, inputs, span, frame.activation, frame.reused))
+        self.nodes.append(
+            new(Node, (index, frame.prefix + name, applied.layer, inputs, span, frame.activation, frame.reused))
+        )
         self.applied.append(applied)
         if len(applied.outputs) == 1:
-            return (Value(index, 0),)
+            return (new(Value, (index, 0)),)
         return tuple([Value(index, number) for number in range(len(applied.outputs))])
 
     def name(self, activation: int, value: Value, label: str) -> None:
@@ -83,12 +88,12 @@ class Builder:
                 if outer.numbered and name.isdigit():
                     outer.next_number -= 1
             return flow
-        self.activations[index] = self.activations[index]._replace(outputs=flow)
+        self.activations[index] = self.activations[index].giving(flow)
         return flow
 
     def take_name(self, label: str | None, word: str, at: tree.Node, env: Env, is_module: bool = True) -> str:
         """The name for an element in the module being filled: the one it was given, or the next default."""
-        span = Span(env.module.source, at.start, at.end)
+        span = Span(env.source, at.start, at.end)
         if label is None:
             return self.frame.default_name(word, span, is_module)
         before = self.frame.take(label, span)

@@ -23,6 +23,7 @@ from archdsl.elaborate.placing import Placer
 from archdsl.elaborate.ports import Ports
 from archdsl.elaborate.values import MISSING, Env
 from archdsl.graph import Activation, Graph
+from archdsl.layers.applied import MEMORY
 from archdsl.layers.source import Input
 from archdsl.source import Span
 from archdsl.syntax import tree
@@ -58,6 +59,7 @@ def elaborate(
     `arguments` are parameters of the network; `inputs` replace the shapes of its inputs, by name (or by "" for the only
     one). Never raises for what the spec says.
     """
+    MEMORY.trim()
     return _Elaborator(module, catalog, inputs or {}).network(name, arguments or {})
 
 
@@ -127,7 +129,7 @@ class _Elaborator:
             help = "name what it gives otherwise: `output logits`"
             builder.report("no-output", message, name, self.files.env(self.module), help=help)
         outputs = tuple(output.value for output in builder.outputs)
-        builder.activations[0] = builder.activations[0]._replace(outputs=outputs)
+        builder.activations[0] = builder.activations[0].giving(outputs)
 
     def promises(self, body: tree.Body, env: Env, as_written: bool) -> None:
         """What a variant expects of itself. It counts for the variant as it is written, not with other arguments."""
@@ -253,18 +255,19 @@ class _Elaborator:
     def unused(self) -> None:
         """Warns of what no output needs."""
         builder = self.builder
-        needed: set[int] = set()
-        waiting = [output.value.node for output in builder.outputs]
-        while waiting:
-            index = waiting.pop()
-            if index not in needed:
-                needed.add(index)
-                waiting.extend(value.node for value in builder.nodes[index].inputs)
-        if len(needed) == len(builder.nodes):
+        needed = bytearray(len(builder.nodes))
+        consumed = bytearray(len(builder.nodes))
+        for output in builder.outputs:
+            needed[output.value.node] = 1
+        for node in reversed(builder.nodes):  # each follows its inputs
+            for value in node.inputs:
+                consumed[value[0]] = 1
+                if needed[node[0]]:
+                    needed[value[0]] = 1
+        if all(needed):
             return
-        consumed = {value.node for node in builder.nodes for value in node.inputs}
         for node in builder.nodes:
-            if node.index not in needed and node.index not in consumed:
+            if not needed[node.index] and not consumed[node.index]:
                 what = f"the input {node.path}" if isinstance(node.layer, Input) else f"what {node.layer.word} gives"
                 help = "name it in `output`, merge it, or delete it"
                 builder.warn_at(node.span, "unused-value", f"nothing uses {what}", help)

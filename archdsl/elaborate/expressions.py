@@ -69,6 +69,9 @@ class Expressions:
     def value(self, node: tree.Expression, env: Env) -> Any:
         """What an expression comes to: a number, text, yes or no, a tuple, a Value, an element; or SILENT or OPEN."""
         kind = type(node)
+        if kind is tree.Name:
+            found = env.find(node.text)  # type: ignore[union-attr]
+            return self.word(node, env) if found is MISSING else found  # type: ignore[arg-type]
         if kind is tree.Number or kind is tree.String or kind is tree.Constant:
             return node.value  # type: ignore[union-attr]
         return _METHODS[kind](self, node, env)
@@ -87,10 +90,8 @@ class Expressions:
 
     # ------------------------------------------------------------ names
 
-    def name(self, node: tree.Name, env: Env) -> Any:
-        found = env.find(node.text)
-        if found is not MISSING:
-            return found
+    def word(self, node: tree.Name, env: Env) -> Any:
+        """A name that stands for nothing in the spec: a layer's word, or a mistake."""
         layer = self.catalog.find(node.text)
         if layer is not None:
             return LayerValue(layer)
@@ -270,6 +271,10 @@ class Expressions:
         if operator in ("and", "or"):
             return self.logical(node, left, env)
         right = self.value(node.right, env)
+        if type(left) is int and type(right) is int and operator not in _DIVISIONS:
+            if operator in ("==", "!="):
+                return (left == right) is (operator == "==")
+            return self.bounded(_OPERATIONS[operator](left, right), node, env)
         if left is SILENT or right is SILENT:
             return SILENT
         if left is OPEN or right is OPEN:
@@ -287,7 +292,7 @@ class Expressions:
             if not _is_number(value):
                 self.wrong(node, env, f"`{operator}` needs numbers, got {describe(value)}")
                 return SILENT
-        if operator in ("/", "//", "%") and right == 0:
+        if operator in _DIVISIONS and right == 0:
             self.wrong(node, env, f"{shown(left)} {operator} 0 divides by zero")
             return SILENT
         try:
@@ -327,7 +332,6 @@ class Expressions:
 
 
 _METHODS: dict[type, Callable[[Expressions, Any, Env], Any]] = {
-    tree.Name: Expressions.name,
     tree.Size: Expressions.size,
     tree.Symbol: Expressions.symbol,
     tree.List: Expressions.list,
@@ -339,6 +343,7 @@ _METHODS: dict[type, Callable[[Expressions, Any, Env], Any]] = {
     tree.Mistake: Expressions.mistake,
 }
 
+_DIVISIONS = ("/", "//", "%")
 _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,

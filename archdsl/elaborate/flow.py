@@ -187,7 +187,7 @@ class Walker:
         if len(branches) == 1:
             return self.chain(branches[0], flow, env)
         results: list[Value] = []
-        ends: list[Span] = []
+        widths: list[int] = []
         apart = len(flow) == len(branches)
         for number, branch in enumerate(branches):
             if len(flow) > 1 and not apart and not self.begins_with_value(branch, env):
@@ -196,11 +196,20 @@ class Walker:
                 self.report("wrong-inputs", message, branch, env, help=help)
                 return (NOTHING,)
             given = self.chain(branch, (flow[number],) if apart else flow, env)
-            end = branch.elements[-1]
-            ends += [Span(env.module.source, end.start, end.end)] * len(given)
             results += given
-        self.builder.branches = (tuple(results), ends)
-        return tuple(results)
+            widths.append(len(given))
+        flow = tuple(results)
+
+        def ends() -> list[Span]:
+            last = [branch.elements[-1] for branch in branches]
+            return [
+                Span(env.source, end.start, end.end)
+                for end, width in zip(last, widths, strict=True)
+                for _ in range(width)
+            ]
+
+        self.builder.branches = (flow, ends)
+        return flow
 
     def begins_with_value(self, branch: tree.Chain, env: Env) -> bool:
         first: tree.Element = branch.elements[0]

@@ -27,6 +27,8 @@ class Modules:
         self.builder = walker.builder
         self.report = walker.builder.report
         self.replayer = Replayer(walker.builder)
+        self.bare: dict[int, bool] = {}
+        """Of blocks, by their identity: whether they are one named element."""
         self.calls: list[tree.Block] = []
         """The blocks being walked through, the outermost first."""
 
@@ -72,7 +74,7 @@ class Modules:
         word = definition.name.text
         builder = self.builder
         builder.step(call, env)
-        if any(outer is definition for outer in self.calls):
+        if self.calls and any(outer is definition for outer in self.calls):
             names = " -> ".join([*(d.name.text for d in self.calls), word])
             help = "a network has a fixed depth; repeat a block with x3"
             self.report("recursion", f"{word} contains itself: {names}", call, env, help=help)
@@ -86,29 +88,32 @@ class Modules:
         given += [(a, env) for a in call.arguments]
         written = self.walker.binder.parameters(word, definition.parameters, given, inner, call, env)
         outer = builder.frame
-        transparent = label is None and not numbered and is_one_named_element(definition.body)
+        if id(definition) not in self.bare:
+            self.bare[id(definition)] = is_one_named_element(definition.body)
+        transparent = label is None and not numbered and self.bare[id(definition)]
         name = "" if transparent else builder.take_name(label, word, call, env)
         if written is None or not self.takes(definition, call, flow, inner, env):
             return (NOTHING,)
         nodes, index = len(builder.nodes), len(builder.activations)
-        numbers = [(p.name.text, inner.names[p.name.text]) for p in definition.parameters]
+        known = [p.name.text for p in definition.parameters]
+        numbers = [(each, value) for each in known if isinstance(value := inner.names[each], int | float)]
         path = outer.prefix.removesuffix(".") if transparent else outer.prefix + name
         activation = Activation(
-            index=index,
-            path=path,
-            kind="block",
-            definition=word,
-            given=written,
-            inputs=flow,
-            outputs=(),
-            numbered=numbered,
-            parent=outer.activation,
-            span=Span(env.module.source, call.start, call.end),
-            reused=outer.reused,
-            transparent=transparent,
-            doc=definition.doc,
-            parameters=tuple([(n, value) for n, value in numbers if isinstance(value, int | float)]),
-            takes=tuple([take.text for take in definition.takes]),
+            index,
+            path,
+            "block",
+            word,
+            written,
+            flow,
+            (),
+            numbered,
+            outer.activation,
+            Span(env.source, call.start, call.end),
+            outer.reused,
+            transparent,
+            definition.doc,
+            tuple(numbers),
+            tuple([take.text for take in definition.takes]) if definition.takes else (),
         )
         key = None if transparent else self.replayer.key(block, inner, flow, numbered)
         recording = self.replayer.recordings.get(key)

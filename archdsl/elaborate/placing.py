@@ -8,7 +8,7 @@ from archdsl import limits
 from archdsl.diagnostics.model import Label
 from archdsl.elaborate.builder import NOTHING, Builder, Flow
 from archdsl.elaborate.explain import Provenance, matching_help
-from archdsl.layers.applied import Applied
+from archdsl.layers.applied import MEMORY, Applied
 from archdsl.layers.base import Layer, Problem
 from archdsl.layers.tensor import Tensor
 from archdsl.source import Span
@@ -26,7 +26,7 @@ class Placer:
         self.builder = builder
         self.binder = binder
         self.provenance = Provenance(builder.nodes, builder.applied)
-        self.known: dict[tuple[int, tuple[Tensor, ...]], Applied] = {}
+        self.known = MEMORY.applied
 
     def layer(
         self,
@@ -40,13 +40,18 @@ class Placer:
         """Puts a layer into the graph; returns its results, or NOTHING after an error."""
         builder = self.builder
         bound = self.binder.layer(cls, call, env, partial)
-        if cls.word == "id":  # changes nothing, and so is no node
+        word = cls.word
+        if word == "id":  # changes nothing, and so is no node
             if label is not None:
-                builder.take_name(label, cls.word, call, env, is_module=False)
+                builder.take_name(label, word, call, env, is_module=False)
             return flow if bound is not None else (NOTHING,)
         # Going by another value's size is no module: `upsample like=x` is a function of both.
-        is_module = cls.is_module and not (bound and bound.references)
-        name = builder.take_name(label, cls.word, call, env, is_module)
+        is_module = cls.is_module and not (bound and bound[1])
+        span = Span(env.source, call.start, call.end)
+        if label is None:
+            name = builder.frame.default_name(word, span, is_module)
+        else:
+            name = builder.take_name(label, word, call, env, is_module)
         if bound is None:
             return (NOTHING,)
         layer, references = bound
@@ -71,7 +76,7 @@ class Placer:
             self.known[key] = applied
         if len(nodes) >= limits.LAYERS:
             builder.too_much(call, env, f"the network has more than {limits.LAYERS:,} layers")
-        return builder.add(name, applied, inputs, Span(env.module.source, call.start, call.end))
+        return builder.add(name, applied, inputs, span)
 
     def no_value(self, call: tree.Call, env: Env) -> None:
         """Reports a layer or a block into which nothing flows."""
@@ -175,7 +180,7 @@ class Placer:
         """Labels at the elements whose results flow in; at the ends of branches, where they come from some."""
         which = "this branch gives" if len(inputs) > 1 else "this gives"
         results, ends = self.builder.branches
-        places = ends if results and inputs[: len(results)] == results else []
+        places = ends() if results and inputs[: len(results)] == results else []
         labels = []
         for number, value in enumerate(inputs[:8]):
             span = places[number] if number < len(places) else self.builder.nodes[value.node].span

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archdsl import limits
-from archdsl.elaborate.builder import NOTHING, Builder, Flow
+from archdsl.elaborate.builder import NOTHING, Builder, Flow, new
 from archdsl.elaborate.values import BlockValue, LayerValue
 from archdsl.graph import Activation, Node, Value
 
@@ -82,16 +82,16 @@ class Replayer:
         outside = dict(zip(recording.inputs, head.inputs, strict=True))
         prefix, cut = f"{head.path}.", len(recording.prefix)
 
-        def moved(value: Value) -> Value:
-            return Value(value.node + by, value.output) if value.node >= first else outside[value]
+        def moved(values: Flow) -> Flow:
+            return tuple(
+                [new(Value, (value[0] + by, value[1])) if value[0] >= first else outside[value] for value in values]
+            )
 
-        for old in nodes[recording.nodes.start : recording.nodes.stop]:
-            inputs = tuple([moved(value) for value in old.inputs])
-            path = prefix + old.path[cut:]
-            activation = old.activation + by_activation
-            nodes.append(Node(old.index + by, path, old.layer, inputs, old.span, activation, old.reused))
-        builder.applied += builder.applied[recording.nodes.start : recording.nodes.stop]
-        activations.append(head._replace(outputs=tuple([moved(value) for value in recording.outputs])))
+        for number, path, layer, inputs, span, activation, reused in nodes[first : recording.nodes.stop]:
+            place = (number + by, prefix + path[cut:], layer, moved(inputs), span, activation + by_activation, reused)
+            nodes.append(new(Node, place))
+        builder.applied += builder.applied[first : recording.nodes.stop]
+        activations.append(head.giving(moved(recording.outputs)))
         for inner in activations[recording.activations.start + 1 : recording.activations.stop]:
             assert inner.parent is not None
             activations.append(
@@ -99,10 +99,10 @@ class Replayer:
                     index=inner.index + by_activation,
                     path=prefix + inner.path[cut:] if len(inner.path) >= cut else head.path,
                     parent=inner.parent + by_activation,
-                    inputs=tuple([moved(value) for value in inner.inputs]),
-                    outputs=tuple([moved(value) for value in inner.outputs]),
+                    inputs=moved(inner.inputs),
+                    outputs=moved(inner.outputs),
                 )
             )
         for home, value, label in builder.named[recording.names.start : recording.names.stop]:
-            builder.name(home + by_activation, moved(value), label)
+            builder.name(home + by_activation, moved((value,))[0], label)
         return activations[head.index].outputs

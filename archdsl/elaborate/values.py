@@ -39,10 +39,11 @@ Defaults = dict["type[Layer]", tuple[tuple[tree.Argument, "Env"], ...]]
 class Env:
     """Names in scope: a body inside a body sees the outer one's."""
 
-    __slots__ = ("defaults", "module", "names", "parent")
+    __slots__ = ("defaults", "module", "names", "parent", "source")
 
     def __init__(self, module: Module, parent: Env | None = None) -> None:
         self.module = module
+        self.source = module.parsed.source
         self.parent = parent
         self.names: dict[str, Any] = {}
         self.defaults: Defaults = parent.defaults if parent else {}

@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError, PydanticUndefined
 
 from archdsl import limits
 from archdsl.layers.call import Call, Expression
-from archdsl.layers.geometry import Geometry
+from archdsl.layers.geometry import Geometry, Window
 from archdsl.layers.tensor import Kind, Tensor, product
 
 # ---------------------------------------------------------------- the types of arguments
@@ -162,6 +162,12 @@ class Reach(NamedTuple):
 POINTWISE = Reach()
 GLOBAL = Reach(everywhere=True)
 UNKNOWN_REACH = Reach(unknown=True)
+
+
+def sliding(windows: tuple[Window, ...]) -> Reach:
+    """What windows that slide see: a window of one that takes each position sees what stands there."""
+    return POINTWISE if windows == (Window(),) * len(windows) else Reach(windows)
+
 
 TO_MAP: Mapping[Kind, str] = {
     "tokens": "to_map",

@@ -25,6 +25,7 @@ from archdsl.layers.base import (
     option,
     per_axis,
     positional,
+    sliding,
 )
 from archdsl.layers.call import Call
 from archdsl.layers.geometry import TransposedWindow, Window, outputs
@@ -86,7 +87,7 @@ class Conv(Layer):
         return Tensor("map", (self.channels, *outputs(self.windows(x.rank), x.space)))
 
     def reach(self, *inputs: Tensor) -> Reach:
-        return Reach(self.windows(inputs[0].rank))
+        return sliding(self.windows(inputs[0].rank))
 
     def weights(self, *inputs: Tensor) -> Shapes:
         x = inputs[0]

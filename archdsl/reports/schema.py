@@ -5,9 +5,11 @@ The schema is versioned: a field may be added within a major version, none is re
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from archdsl.records import record
 
 SCHEMA_VERSION = "1.0"
 
@@ -19,52 +21,69 @@ Extents = tuple[int | str, ...]
 """The sizes of a tensor without the batch axis; a symbol ("H") or "?" stands where a size is open."""
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+_STRICT = ConfigDict(frozen=True, extra="forbid")
 
 
-class FieldReport(_Record):
+class _Model(BaseModel):
+    model_config = _STRICT
+
+
+@record
+class FieldReport:
     """The receptive field of an output, one number for each spatial axis."""
 
-    size: tuple[int, ...] = Field(description="inputs seen along the axis")
-    stride: tuple[int | float, ...] = Field(description="step in the input from one output to the next")
-    padding: tuple[int | float, ...] = Field(description="how far the first output's field reaches before the input")
+    size: Annotated[tuple[int, ...], Field(description="inputs seen along the axis")]
+    stride: Annotated[tuple[int | float, ...], Field(description="step in the input from one output to the next")]
+    padding: Annotated[
+        tuple[int | float, ...], Field(description="how far the first output's field reaches before the input")
+    ]
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
 
-class LayerReport(_Record):
+@record
+class LayerReport:
     """One layer, in the order of the network."""
 
-    path: str = Field(description="the module's path in named_modules(), and the layer's name everywhere")
-    layer: str = Field(description="the layer's word in the language")
-    text: str = Field(description="the layer with its arguments: conv 64 k7 s2 p3")
-    inputs: tuple[str, ...] = Field(description="the paths of what flows in")
-    output: Extents = Field(description="the sizes that come out, without the batch axis")
-    outputs: tuple[Extents, ...] = Field((), description="the sizes of all results, of a layer with more than one")
-    parameters: int = Field(description="learned numbers; 0 for a later use of a shared module")
-    buffers: int = Field(description="numbers in state_dict() that are not learned")
-    macs: int | None = Field(description="multiply-accumulates for one sample; null where a size is open")
-    field: FieldReport | None = Field(description="the local receptive field; null where position has no meaning")
-    everywhere: str | None = Field(None, description="the layer by which the whole input has its say, if it has")
-    line: int = Field(description="line of the spec")
-    file: str = Field(description="file of the spec")
-    reused: bool = Field(False, description="a later use of a shared module")
+    path: Annotated[str, Field(description="the module's path in named_modules(), and the layer's name everywhere")]
+    layer: Annotated[str, Field(description="the layer's word in the language")]
+    text: Annotated[str, Field(description="the layer with its arguments: conv 64 k7 s2 p3")]
+    inputs: Annotated[tuple[str, ...], Field(description="the paths of what flows in")]
+    output: Annotated[Extents, Field(description="the sizes that come out, without the batch axis")]
+    outputs: Annotated[
+        tuple[Extents, ...], Field(description="the sizes of all results, of a layer with more than one")
+    ]
+    parameters: Annotated[int, Field(description="learned numbers; 0 for a later use of a shared module")]
+    buffers: Annotated[int, Field(description="numbers in state_dict() that are not learned")]
+    macs: Annotated[int | None, Field(description="multiply-accumulates for one sample; null where a size is open")]
+    field: Annotated[
+        FieldReport | None, Field(description="the local receptive field; null where position has no meaning")
+    ]
+    everywhere: Annotated[str | None, Field(description="the layer by which the whole input has its say, if it has")]
+    line: Annotated[int, Field(description="line of the spec")]
+    file: Annotated[str, Field(description="file of the spec")]
+    reused: Annotated[bool, Field(description="a later use of a shared module")] = False
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
 
-class ModuleReport(_Record):
+@record
+class ModuleReport:
     """A module that holds layers: a block, a named group, the network itself (its path is empty)."""
 
     path: str
     kind: Literal["net", "block", "group"]
-    definition: str = Field(description="the block's name; of a group, its own")
-    call: str = Field(description="the block with its arguments: basic(128, s=2)")
-    parent: str | None = Field(description="the path of the module around it; null for the network")
-    layers: tuple[int, ...] = Field(description="the numbers of its layers in `layers`, inner modules' included")
+    definition: Annotated[str, Field(description="the block's name; of a group, its own")]
+    call: Annotated[str, Field(description="the block with its arguments: basic(128, s=2)")]
+    parent: Annotated[str | None, Field(description="the path of the module around it; null for the network")]
+    layers: Annotated[
+        tuple[int, ...], Field(description="the numbers of its layers in `layers`, inner modules' included")
+    ]
     output: Extents
     parameters: int
     macs: int | None
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
 
-class Port(_Record):
+class Port(_Model):
     """An input or an output of the network."""
 
     name: str
@@ -73,7 +92,7 @@ class Port(_Record):
     training_only: bool = False
 
 
-class Totals(_Record):
+class Totals(_Model):
     """Sums over the network; each shared parameter counts once, each use counts in the MACs."""
 
     layers: int
@@ -85,7 +104,7 @@ class Totals(_Record):
     bytes: dict[str, int] = Field(description="size of parameters and buffers by dtype")
 
 
-class Report(_Record):
+class Report(_Model):
     """All that is known of a network without running it."""
 
     schema_version: str = SCHEMA_VERSION

@@ -79,7 +79,7 @@ class _Reading:
 
     def feed(self, tokens: list[Token], at: int) -> int:
         """Feeds the tokens from `at` on; the index of the first that does not fit, or else their number."""
-        rows, gotos, states, values = self.rows, self.gotos, self.states, self.values
+        rows, gotos, states, values, builder = self.rows, self.gotos, self.states, self.values, self.builder
         row = rows[states[-1]]
         count = len(tokens)
         while at < count:
@@ -87,7 +87,7 @@ class _Reading:
             kind = token[0]
             while True:
                 action = row.get(kind)
-                if isinstance(action, int):
+                if type(action) is int:
                     states.append(action)
                     values.append(token)
                     row = rows[action]
@@ -95,9 +95,9 @@ class _Reading:
                     break
                 if action is None:
                     return at
-                size, origin, make, spliced = action
+                size, origin, make, spliced = action  # type: ignore[misc]  # it is no int
                 if make is None:  # one child stands for itself
-                    states.pop()
+                    del states[-1]
                 else:
                     children = []
                     if size:
@@ -105,7 +105,7 @@ class _Reading:
                         del states[-size:], values[-size:]
                     if spliced:
                         children = _splice(children, spliced)
-                    values.append(make(self.builder, children))
+                    values.append(children if make is _together else make(builder, children))
                 state = gotos[states[-1]][origin]
                 states.append(state)
                 row = rows[state]
@@ -187,12 +187,19 @@ def _joined(stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _splice(children: list[Any], at: tuple[int, ...]) -> list[Any]:
     """The children with those at the given places taken apart; a list at the first place is grown, not copied."""
-    whole: list[Any] = children[0] if at[0] == 0 else [children[0]]
-    for i in range(1, len(children)):
-        if i in at:
-            whole += children[i]
-        else:
-            whole.append(children[i])
+    if at[0] == 0:
+        whole: list[Any] = children[0]
+        if len(at) == 1:
+            whole += children[1:]
+            return whole
+        done = 1
+    else:
+        whole, done = [], 0
+    for place in at[at[0] == 0 :]:
+        whole += children[done:place]
+        whole += children[place]
+        done = place + 1
+    whole += children[done:]
     return whole
 
 

@@ -38,10 +38,14 @@ class Tokens:
     depth: int
 
 
+_new_token = tuple.__new__  # what Token(...) comes to, without the call between
+
 # The order in which the terminals are tried, where the text could be more than one of them.
 _PATTERNS = ("NEWLINE", "BLANK", "DOC", "COMMENT", "STRING", "SIZE", "NUMBER", "TIMES", "X", "NAME", "CAPITAL")
 _CLOSES = {"RPAR": "LPAR", "RSQB": "LSQB", "RBRACE": "LBRACE"}
 _OPENS = {opener: closer for closer, opener in _CLOSES.items()}
+_BRACKETS = _OPENS.keys() | _CLOSES.keys()
+_ASIDE = {"NEWLINE", "COMMENT", "DOC", "STRAY"}
 _INDENTATION = re.compile(r"[ \t]*")
 _SHOWN_CLOSERS = {"LPAR": ")", "LSQB": "]", "LBRACE": "}"}
 _JOINS_NEXT_LINE = {"ARROW", "BAR", "LBRACE", "NEWLINE"}
@@ -49,13 +53,33 @@ _JOINS_LINE_ABOVE = {"ARROW", "BAR", "RBRACE", "ELSE"}
 _UNDOCUMENTED = {"RBRACE", "ELSE", "ARROW", "BAR", "RPAR", "RSQB"}
 
 
-@dataclass(frozen=True, slots=True)
-class Scanner:
-    """The terminals of the grammar, compiled."""
+_KINDS_KEPT = 4096
 
-    pattern: re.Pattern[str]
-    words: dict[str, str]
-    signs: dict[str, str]
+
+class Scanner:
+    """The terminals of the grammar, compiled.
+
+    `cut` takes a text apart, and `pattern` says which terminal a part is. That depends on the part alone, but for `x`,
+    and so is remembered: most parts of a text come again.
+    """
+
+    def __init__(self, pattern: str, words: dict[str, str], signs: dict[str, str]) -> None:
+        self.pattern = re.compile(pattern)
+        self.cut = re.compile(re.sub(r"(?<!\\)\((?!\?[:=!])(?:\?P<\w+>)?", "(?:", pattern)).findall
+        self.fixed = words | signs
+        self.known: dict[str, str] = {}
+
+    def kind(self, text: str, start: int, part: str) -> str:
+        """The terminal that a part of a text is."""
+        match = self.pattern.match(text, start)
+        group = match and match.lastgroup
+        assert group is not None
+        kind = self.fixed[part] if group == "SIGN" else self.fixed.get(part, group) if group == "NAME" else group
+        if part != "x":
+            if len(self.known) > _KINDS_KEPT:
+                self.known.clear()
+            self.known[part] = kind
+        return kind
 
 
 def scanner(terminals: Mapping[str, tuple[str, str]]) -> Scanner:
@@ -67,7 +91,7 @@ def scanner(terminals: Mapping[str, tuple[str, str]]) -> Scanner:
     alternatives = [f"(?P<{name}>{terminals[name][1]})" for name in _PATTERNS]
     alternatives.append("(?P<SIGN>" + "|".join(map(re.escape, longest_first)) + ")")
     alternatives.append(r"(?P<STRAY>[0-9]\w*|'[^'\r\n]*'|[^\t-~]+|[;'\\&^$@?~`]+|.)")
-    return Scanner(re.compile("|".join(alternatives)), words, signs)
+    return Scanner("|".join(alternatives), words, signs)
 
 
 def tokenize(source: Source, scanner: Scanner) -> Tokens:
@@ -99,7 +123,8 @@ class _Tokenizer:
         self.outermost = 0  # where the line begins in which the outermost open bracket stands
 
     def run(self) -> Tokens:
-        words, signs = self.scanner.words, self.scanner.signs
+        text = self.source.text
+        scanner, known = self.scanner, self.scanner.known
         tokens, comments = self.tokens, self.comments
         docs: list[Token] = []
         joins_above, joins_next = _JOINS_LINE_ABOVE, _JOINS_NEXT_LINE
@@ -108,30 +133,22 @@ class _Tokenizer:
         enclosed = False  # inside ( ) or [ ], where newlines do not count
         last = "NEWLINE"
         append = tokens.append
-        for match in self.scanner.pattern.finditer(self.source.text, self.source.text.startswith("\ufeff")):
-            kind = match.lastgroup
+        end = 1 if text.startswith("\ufeff") else 0
+        for part in scanner.cut(text, end):
+            kind = known.get(part) or scanner.kind(text, end, part)
+            start = end
+            end += len(part)
             if kind == "BLANK":
                 continue
-            if kind == "NEWLINE":
-                newline = not enclosed
-                line_start = match.end()
-                continue
-            assert kind is not None
-            start, end = match.span()
-            text = match[0]
-            if kind == "COMMENT" or kind == "DOC":
-                first_in_line = newline or last == "NEWLINE"
-                if kind == "DOC" and first_in_line and not enclosed:
-                    docs.append(Token(kind, text, start, end))
+            if kind in _ASIDE:
+                if kind == "NEWLINE":
+                    newline = not enclosed
+                    line_start = end
+                elif kind == "STRAY":
+                    self.stray(part, start)
                 else:
-                    comments.append(Token(kind, text, start, end))
-                continue
-            if kind == "NAME":
-                kind = words.get(text, kind)
-            elif kind == "SIGN":
-                kind = signs[text]
-            elif kind == "STRAY":
-                self.stray(text, start)
+                    is_doc = kind == "DOC" and (newline or last == "NEWLINE") and not enclosed
+                    (docs if is_doc else comments).append(Token(kind, part, start, end))
                 continue
             if newline:
                 newline = False
@@ -143,24 +160,26 @@ class _Tokenizer:
             if docs:
                 (comments if kind in _UNDOCUMENTED else tokens).extend(docs)
                 docs = []
-            if kind in _OPENS:
-                if not self.open:
-                    self.outermost = line_start
-                self.open.append(Token(kind, text, start, end))
-                enclosed = kind != "LBRACE"
-                if len(self.open) > self.depth:
-                    self.depth = len(self.open)
-                if self.depth > limits.NESTING:
-                    self.too_deep()
-                    return self.result()
-            elif kind in _CLOSES:
-                if not self.close(kind, text, start, end):
-                    continue
-                enclosed = bool(self.open) and self.open[-1].type != "LBRACE"
-            append(Token(kind, text, start, end))
+            token = _new_token(Token, (kind, part, start, end))
+            if kind in _BRACKETS:
+                if kind in _OPENS:
+                    if not self.open:
+                        self.outermost = line_start
+                    self.open.append(token)
+                    enclosed = kind != "LBRACE"
+                    if len(self.open) > self.depth:
+                        self.depth = len(self.open)
+                    if self.depth > limits.NESTING:
+                        self.too_deep()
+                        return self.result()
+                else:
+                    if not self.close(token):
+                        continue
+                    enclosed = bool(self.open) and self.open[-1].type != "LBRACE"
+            append(token)
             last = kind
         comments.extend(docs)
-        self.close_all(len(self.source.text))
+        self.close_all(len(text))
         comments.sort(key=lambda comment: comment.start)
         return self.result()
 
@@ -173,14 +192,16 @@ class _Tokenizer:
 
     # ------------------------------------------------------------ brackets
 
-    def close(self, kind: str, text: str, start: int, end: int) -> bool:
+    def close(self, token: Token) -> bool:
         """Takes a closing bracket; False where nothing is open for it."""
+        kind, text, start, end = token
         wanted = _CLOSES[kind]
-        if not any(opener.type == wanted for opener in self.open):
-            self.problem("unopened", f"nothing is open for this `{text}` to close", start, end)
-            return False
-        while self.open[-1].type != wanted:
-            self.unclosed(self.open.pop(), start)
+        if not self.open or self.open[-1].type != wanted:
+            if not any(opener.type == wanted for opener in self.open):
+                self.problem("unopened", f"nothing is open for this `{text}` to close", start, end)
+                return False
+            while self.open[-1].type != wanted:
+                self.unclosed(self.open.pop(), start)
         self.open.pop()
         return True
 

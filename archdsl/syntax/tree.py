@@ -6,18 +6,10 @@ read back from its printed text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias, dataclass_transform
+from dataclasses import field
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-
-    @dataclass_transform(frozen_default=True, field_specifiers=(field,))
-    def node(cls: type[Any]) -> Any: ...
-
-else:
-    # Frozen for the type checker. At run time a frozen dataclass takes four times as long to make, and a spec has
-    # thousands of nodes.
-    node = dataclass(slots=True, unsafe_hash=True)
+from archdsl.records import record as node
 
 
 @node

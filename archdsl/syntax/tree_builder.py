@@ -248,7 +248,7 @@ class TreeBuilder:
     # ------------------------------------------------------------ arguments and expressions
 
     def arguments(self, children: Children) -> tuple[tree.Argument, ...]:
-        return tuple(c for c in children if type(c) is not Token)
+        return tuple(children[::2])
 
     def argument(self, children: Children) -> tree.Argument:
         value = children[-1]
@@ -262,7 +262,7 @@ class TreeBuilder:
     def number(self, children: Children) -> tree.Number | tree.Mistake:
         token = children[0]
         text = token[1]
-        if text.isdigit() and len(text) <= limits.NUMBER_CHARACTERS:
+        if len(text) <= limits.NUMBER_CHARACTERS and (text.isdigit() or text.replace("_", "").isdigit()):
             return tree.Number(token[2], token[3], int(text))
         if len(text) > limits.NUMBER_CHARACTERS:
             message = f"this number has more than {limits.NUMBER_CHARACTERS} characters"
@@ -304,8 +304,7 @@ class TreeBuilder:
         return self.refuse("capital", message, token.start, token.end, help)
 
     def list(self, children: Children) -> tree.List:
-        items = tuple(c for c in children if type(c) is not Token)
-        return tree.List(children[0].start, children[-1].end, items)
+        return tree.List(children[0].start, children[-1].end, tuple(children[1:-1:2]))
 
     def parenthesized(self, children: Children) -> Any:
         return children[1]
@@ -328,6 +327,9 @@ class TreeBuilder:
             help = "name a part of it with `let`"
             return self.refuse("too-deep", message, children[0].start, children[-1].end, help)
         self.longest = max(self.longest, len(children) // 2)
+        if len(children) == 3 and type(children[0]) is not Token:
+            left, operator, right = children
+            return tree.Binary(left.start, right.end, operator.text, left, right)
         value, rest = _Precedence(children).expression(0)
         assert rest == len(children)
         return value

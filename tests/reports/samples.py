@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from archdsl.reports.schema import Extents, FieldReport, LayerReport, ModuleReport, Port, Report, Totals
 
 HOSTILE = "<script>alert('x')</script> | 100% \\input{/etc/passwd} ${HOME} `id` _a_ [b](c)\x1b[31m \u202e @all"
@@ -27,6 +29,7 @@ def layer(
         text=text,
         inputs=inputs,
         output=output,
+        outputs=(),
         parameters=0 if reused else parameters,
         buffers=0,
         macs=macs,
@@ -135,7 +138,7 @@ def siamese() -> Report:
         layer("encoder.conv1", "conv 8 k3", (8, 30, 30), 80, 64_800, field=(3, 1)),
         layer("encoder.relu1", "relu", (8, 30, 30), field=(3, 1)),
     ]
-    again = [one.model_copy(update={"reused": True, "parameters": 0}) for one in first]
+    again = [replace(one, reused=True, parameters=0) for one in first]
     rest = [
         layer("sub1", "sub", (8, 30, 30), field=(3, 1)),
         *(layer(f"conv{n}", "conv 8 k3 p1", (8, 30, 30), 584, 518_400, field=(3 + 2 * n, 1)) for n in (1, 2, 3)),
@@ -149,8 +152,9 @@ def open_sizes() -> Report:
     return report(
         "anything",
         [
-            layer("conv1", "conv 64 k1x7", (64, "H", "floor(W/2)"), 1408, None).model_copy(
-                update={"field": FieldReport(size=(1, 7), stride=(1, 1), padding=(0, 3))}
+            replace(
+                layer("conv1", "conv 64 k1x7", (64, "H", "floor(W/2)"), 1408, None),
+                field=FieldReport(size=(1, 7), stride=(1, 1), padding=(0, 3)),
             ),
             layer("relu1", "relu", (64, "H", "?"), 0, 0, field=(7, 1)),
         ],

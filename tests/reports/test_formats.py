@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -93,7 +94,7 @@ def test_csv_cells_start_no_formula() -> None:
 
 def test_csv_numbers_stay_numbers_below_zero() -> None:
     region = FieldReport(size=(3, 3), stride=(1, 1), padding=(-1, -1))
-    one = samples.layer("conv1", "conv 1 k3", (1, 8, 8)).model_copy(update={"field": region})
+    one = replace(samples.layer("conv1", "conv 1 k3", (1, 8, 8)), field=region)
     (row,) = csv.DictReader(io.StringIO(renderer("csv")(samples.report("cropped", [one]))))
     assert row["field_padding"] == "-1"
 

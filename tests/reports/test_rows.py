@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import samples
 
@@ -73,7 +75,7 @@ def test_the_first_of_a_run_is_open_and_the_rest_are_one_row() -> None:
 )
 def test_siblings_that_differ_inside_are_not_folded(change: dict[str, object]) -> None:
     report = samples.small_resnet()
-    layers = tuple(one.model_copy(update=change) if one.path == "layer1.1.conv1" else one for one in report.layers)
+    layers = tuple(replace(one, **change) if one.path == "layer1.1.conv1" else one for one in report.layers)
     shown = by_path(rows(report.model_copy(update={"layers": layers})))
     assert {"layer1.0", "layer1.1", "layer1.2"} <= shown.keys()
 
