@@ -41,7 +41,7 @@ def contracts(elaboration: Elaboration, totals: Counts, fields: tuple[Field, ...
         "macs": OPEN if totals.macs is None else totals.macs,
         "flops": OPEN if totals.macs is None else 2 * totals.macs,
         "rf": last_field(fields),
-        "layers": sum(bool(node.inputs) for node in graph.nodes),
+        "layers": len([node for node in graph.nodes if node.inputs]),
         "out": graph.outputs[0].value if graph.outputs else SILENT,
     }
     facts |= {"parameters": facts["params"], "field": facts["rf"]}

@@ -112,7 +112,9 @@ class Binder:
         return Bound(bound.layer, references) if references else bound
 
     def made(self, cls: type[Layer], values: dict[str, Any], plan: Plan, call: tree.Call, env: Env) -> Layer | None:
-        key = (cls, *sorted(values.items(), key=lambda item: item[0]), *[type(values[name]) for name in sorted(values)])
+        names = sorted(values)
+        given = [values[name] for name in names]
+        key = (cls, *names, *given, *map(type, given))
         layer = self.layers.get(key)
         if layer is None:
             layer = self.validated(cls, values, plan, call, env)

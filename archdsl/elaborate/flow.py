@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from archdsl import limits
@@ -159,25 +160,20 @@ class Walker:
                 message = f"blocks and brackets nest more than {limits.NESTING} deep"
                 self.report("too-deep", message, element, env, help="move the inner part into a block, used beside")
                 return (NOTHING,)
-            if isinstance(element, tree.Call):
+            kind = type(element)
+            if kind is tree.Call:
                 return self.call(element, flow, env, first, label, numbered)
-            if isinstance(element, tree.Named):
+            if kind is tree.Named:
                 return self.named(element, flow, env, first)
-            if isinstance(element, tree.Checked):
+            if kind is tree.Checked:
                 flow = self.element(element.element, flow, env, first, label, numbered)
                 self.check(element, flow, env)
                 return flow
-            if isinstance(element, tree.Mistake):
+            if kind is tree.Mistake:
                 return (NOTHING,)
             if label is not None:
                 return self.modules.group(element, flow, env, label, numbered)
-            if isinstance(element, tree.Group):
-                return self.group(element, flow, env)
-            if isinstance(element, tree.Repeat):
-                return self.repeat(element, flow, env)
-            if isinstance(element, tree.Condition):
-                return self.condition(element, flow, env)
-            return self.loop(element, flow, env)
+            return _PLAIN[kind](self, element, flow, env)
         finally:
             self.depth -= 1
 
@@ -456,3 +452,12 @@ class Walker:
                 else "docs/layers.md lists all layers, `archdsl explain conv` shows one"
             )
         self.report("unknown-layer", f"there is no layer, block or value `{name.text}`", name, env, help=help)
+
+
+_PLAIN: dict[type, Callable[[Walker, Any, Flow, Env], Flow]] = {
+    tree.Group: Walker.group,
+    tree.Repeat: Walker.repeat,
+    tree.Condition: Walker.condition,
+    tree.Loop: Walker.loop,
+}
+"""How to walk through elements that hold others and have no name."""

@@ -83,6 +83,9 @@ class Replayer:
         prefix, cut = f"{head.path}.", len(recording.prefix)
 
         def moved(values: Flow) -> Flow:
+            if len(values) == 1:
+                value = values[0]
+                return (new(Value, (value[0] + by, value[1])) if value[0] >= first else outside[value],)
             return tuple(
                 [new(Value, (value[0] + by, value[1])) if value[0] >= first else outside[value] for value in values]
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from archdsl.graph import Activation, Graph
@@ -62,24 +63,25 @@ def _layers(network: Network, batch: int) -> tuple[list[int], list[LayerReport]]
             numbers.append(-1)
             continue
         numbers.append(len(layers))
-        key = id(field.axes)
+        axes, everywhere = field
+        key = id(axes)
         if key not in shown:
             shown[key] = _field(field)
         line = lines.get(span) or lines.setdefault(span, span.line)
         outputs = applied.outputs
-        macs = count.macs
+        parameters, buffers, _, macs = count
         row = LayerReport(  # by place, which takes a third of the time
             path,
             layer.word,
             applied.text,
-            (nodes[inputs[0].node].path,) if len(inputs) == 1 else tuple([nodes[value.node].path for value in inputs]),
+            (nodes[inputs[0][0]][1],) if len(inputs) == 1 else tuple([nodes[value.node].path for value in inputs]),
             outputs[0].dims,
             () if len(outputs) == 1 else tuple([tensor.dims for tensor in outputs]),
-            count.parameters,
-            count.buffers,
+            parameters,
+            buffers,
             macs if macs is None else batch * macs,
             shown[key],
-            field.everywhere,
+            everywhere,
             line,
             span.source.name,
             reused,
@@ -105,7 +107,27 @@ def _field(field: Field) -> FieldReport | None:
 def _modules(graph: Graph, layers: list[LayerReport], numbers: list[int]) -> tuple[ModuleReport, ...]:
     """The modules with the layers in them; a block without a module of its own counts to the one around it."""
     held = _held(graph, numbers)
-    return tuple([_module(graph, a, held[a.index], layers) for a in graph.activations if not a.transparent])
+    parameters = list(accumulate([layer.parameters for layer in layers], initial=0))
+    macs = list(accumulate([layer.macs or 0 for layer in layers], initial=0))
+    unknown = list(accumulate([layer.macs is None for layer in layers], initial=0))
+
+    def module(activation: Activation) -> ModuleReport:
+        inside = held[activation.index]
+        start, stop = inside.start, max(inside.start, inside.stop)
+        parent = activation.parent
+        return ModuleReport(
+            activation.path,
+            activation.kind,
+            activation.definition,
+            activation.call,
+            None if parent is None else graph.activations[parent].path,
+            tuple(inside),
+            graph.tensor(activation.outputs[0]).dims if activation.outputs else (),
+            parameters[stop] - parameters[start],
+            macs[stop] - macs[start] if unknown[stop] == unknown[start] else None,
+        )
+
+    return tuple([module(activation) for activation in graph.activations if not activation.transparent])
 
 
 def _held(graph: Graph, numbers: list[int]) -> list[range]:
@@ -125,19 +147,3 @@ def _held(graph: Graph, numbers: list[int]) -> list[range]:
             last[parent] = max(last[parent], last[at])
     return [range(a, b + 1) for a, b in zip(first, last, strict=True)]
 
-
-def _module(graph: Graph, activation: Activation, held: range, layers: list[LayerReport]) -> ModuleReport:
-    inside = layers[held.start : held.stop]
-    macs = [layer.macs for layer in inside]
-    parent = activation.parent
-    return ModuleReport(
-        activation.path,
-        activation.kind,
-        activation.definition,
-        activation.call,
-        None if parent is None else graph.activations[parent].path,
-        tuple(held),
-        graph.tensor(activation.outputs[0]).dims if activation.outputs else (),
-        sum([layer.parameters for layer in inside]),
-        None if None in macs else sum(macs),  # type: ignore[arg-type]
-    )
