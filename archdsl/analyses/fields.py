@@ -11,7 +11,6 @@ interval form; the phases are this project's own.
 
 from __future__ import annotations
 
-from fractions import Fraction
 from math import lcm
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -47,8 +46,8 @@ class AxisField(NamedTuple):
         """The step in the input from one output to the next, on average."""
         if self.period == 1:
             return self.advance
-        step = Fraction(self.advance, self.period)
-        return step.numerator if step.denominator == 1 else float(step)
+        step, rest = divmod(self.advance, self.period)
+        return self.advance / self.period if rest else step
 
     @property
     def padding(self) -> int:

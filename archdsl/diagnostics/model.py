@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -113,7 +112,9 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that a misspelt one most likely stands for, or None."""
     candidates = sorted(set(known))
-    matches = difflib.get_close_matches(word, candidates, n=1, cutoff=0.6)
+    from difflib import get_close_matches  # only a mistake needs it
+
+    matches = get_close_matches(word, candidates, n=1, cutoff=0.6)
     if not matches:
-        matches = difflib.get_close_matches(word.lower(), candidates, n=1, cutoff=0.6)
+        matches = get_close_matches(word.lower(), candidates, n=1, cutoff=0.6)
     return matches[0] if matches else None

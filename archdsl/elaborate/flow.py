@@ -160,20 +160,19 @@ class Walker:
                 message = f"blocks and brackets nest more than {limits.NESTING} deep"
                 self.report("too-deep", message, element, env, help="move the inner part into a block, used beside")
                 return (NOTHING,)
-            kind = type(element)
-            if kind is tree.Call:
+            if type(element) is tree.Call:
                 return self.call(element, flow, env, first, label, numbered)
-            if kind is tree.Named:
+            if type(element) is tree.Named:
                 return self.named(element, flow, env, first)
-            if kind is tree.Checked:
+            if type(element) is tree.Checked:
                 flow = self.element(element.element, flow, env, first, label, numbered)
                 self.check(element, flow, env)
                 return flow
-            if kind is tree.Mistake:
+            if type(element) is tree.Mistake:
                 return (NOTHING,)
             if label is not None:
                 return self.modules.group(element, flow, env, label, numbered)
-            return _PLAIN[kind](self, element, flow, env)
+            return _PLAIN[type(element)](self, element, flow, env)
         finally:
             self.depth -= 1
 

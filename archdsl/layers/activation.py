@@ -1,7 +1,5 @@
 """Activations: functions of one value."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 

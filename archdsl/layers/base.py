@@ -5,8 +5,6 @@ say what it does to a tensor. The parser, the checker, the counts, the receptive
 documentation and the completion all read these.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias, get_args, get_origin

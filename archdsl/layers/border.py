@@ -1,7 +1,5 @@
 """The border of a map: added, or cut off."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 

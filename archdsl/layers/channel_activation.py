@@ -1,7 +1,5 @@
 """Activations that know the channels: normalised over them, gated by half of them, learned for each."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import ClassVar
 

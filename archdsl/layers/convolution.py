@@ -1,7 +1,5 @@
 """Convolutions, plain and transposed, over one to three spatial axes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Annotated, ClassVar, Literal

@@ -1,7 +1,5 @@
 """Functions of one value that have no module in torch."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from archdsl.layers.base import Layer

@@ -1,7 +1,5 @@
 """Linear layers, embeddings, and the element that changes nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 

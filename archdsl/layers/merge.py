@@ -1,7 +1,5 @@
 """Merging elements: what joins the results of branches."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import reduce
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """Normalisation: by the statistics of a batch, of a sample, of a group of channels, of one position."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """Pooling: over a window that slides, over a given number of windows, over all of space."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 

@@ -3,8 +3,6 @@
 None of these is rewritable: in evaluation they hand on their input itself.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 

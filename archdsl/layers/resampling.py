@@ -1,7 +1,5 @@
 """The resolution of a map: resampled, or traded for channels."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal
 

@@ -1,7 +1,5 @@
 """Between the kinds of tensor, and the order of channels: nothing is computed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar
 

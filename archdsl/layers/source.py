@@ -1,7 +1,5 @@
 """The input of a network, as the first node of its graph."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from archdsl.layers.base import Layer

@@ -146,4 +146,3 @@ def _held(graph: Graph, numbers: list[int]) -> list[range]:
             first[parent] = min(first[parent], first[at])
             last[parent] = max(last[parent], last[at])
     return [range(a, b + 1) for a, b in zip(first, last, strict=True)]
-

@@ -3,8 +3,6 @@
 The schema is versioned: a field may be added within a major version, none is renamed or removed.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field

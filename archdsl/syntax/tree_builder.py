@@ -5,7 +5,6 @@ Every method takes the children of its rule, keywords and signs included, and re
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from archdsl import limits
@@ -394,8 +393,10 @@ def _decimal(text: str) -> int | float | None:
         return None
     if exponent or (fraction and not scale):
         return float(f"{digits}e{power}")
-    scaled = Fraction(digits) * Fraction(10) ** power
-    return int(scaled) if scaled.denominator == 1 else float(scaled)
+    if power >= 0:
+        return digits * int(10**power)
+    unit = int(10**-power)
+    return digits / unit if digits % unit else digits // unit
 
 
 def too_deep(file: tree.File, source: Source, problems: list[Diagnostic]) -> tree.File:
