@@ -92,16 +92,26 @@ def in_turns(
     least: int = 5,
     clock: Callable[[], float] = time.perf_counter,
     inner: int = 1,
+    settle: bool = False,
 ) -> Pairs:
     """Times both in the order A B B A, until the time is up and at least `least` such rounds are done.
 
     A round is one pair: what drifts over it (clock rates, other people's jobs) falls on both alike. `inner` calls are
-    timed together, for what is too short for the clock.
+    timed together, for what is too short for the clock. With `settle`, each is called once untimed when its turn comes:
+    what the other leaves behind (threads that still spin, caches full of its data) is no part of a short call's time.
     """
     pairs = Pairs([], [])
     end = time.perf_counter() + seconds
     while len(pairs.ours) < least or time.perf_counter() < end:
-        a1, b1, b2, a2 = (timed(do, clock, inner) for do in (ours, theirs, theirs, ours))
+        if settle:
+            ours()
+        a1 = timed(ours, clock, inner)
+        if settle:
+            theirs()
+        b1, b2 = timed(theirs, clock, inner), timed(theirs, clock, inner)
+        if settle:
+            ours()
+        a2 = timed(ours, clock, inner)
         pairs.ours.append((a1 + a2) / 2)
         pairs.theirs.append((b1 + b2) / 2)
     return pairs

@@ -47,14 +47,16 @@ def rows(seconds: float) -> list[Row]:
     assert ours().totals == family().totals
     bar = Bar("least", 100)
     case = "resnet50: parse, check, full report"
-    cpu = in_turns(ours, theirs, seconds, least=10, clock=time.process_time)
+    cpu = in_turns(ours, theirs, seconds, least=10, settle=True, clock=time.process_time)
     return [
-        in_turns(ours, theirs, 2 * seconds, least=10).row(case, peer, True, bar, "wall clock"),
+        in_turns(ours, theirs, 2 * seconds, least=10, settle=True).row(case, peer, True, bar, "wall clock"),
         cpu.row(case, peer, True, bar, "CPU time of all threads"),
-        in_turns(family, theirs, 2 * seconds, least=10).row(
+        in_turns(family, theirs, 2 * seconds, least=10, settle=True).row(
             "the same, from the text of all eleven that ship", peer, True, bar, "wall clock"
         ),
-        in_turns(anew, theirs, seconds).row("the same, no layer remembered from before", peer, True, note="wall clock"),
+        in_turns(anew, theirs, seconds, settle=True).row(
+            "the same, no layer remembered from before", peer, True, note="wall clock"
+        ),
         Row(
             "the same, the first time in a process",
             first,
@@ -65,7 +67,9 @@ def rows(seconds: float) -> list[Row]:
             their_first / first,
             note="all imported; once",
         ),
-        in_turns(our_text, their_text, seconds).row("the same, and the table as text", f"str({peer})", True),
+        in_turns(our_text, their_text, seconds, settle=True).row(
+            "the same, and the table as text", f"str({peer})", True
+        ),
     ]
 
 

@@ -308,6 +308,7 @@ class Binder:
     def parameters(
         self,
         word: str,
+        names: tuple[str, ...],
         parameters: tuple[tree.Parameter, ...],
         given: Sequence[tuple[tree.Argument, Env]],
         inner: Env,
@@ -318,8 +319,6 @@ class Binder:
 
         Returns what was given, by place (None) or by name, for the block's text in reports.
         """
-        names = [p.name.text for p in parameters]
-        known = set(names)
         written: list[tuple[str | None, Any]] = []
         position = 0
         good = True
@@ -328,7 +327,7 @@ class Binder:
             value: Any
             if argument.name is not None:
                 by_name = argument.name.text
-                if by_name not in known:
+                if by_name not in names:
                     near = nearest(by_name, names)
                     help = f"did you mean `{near}`?" if near else _parameters(names)
                     message = f"{word} has no parameter `{by_name}`"
@@ -339,7 +338,7 @@ class Binder:
                 value = self.expressions.value(argument.value, where)
             else:
                 match = _COMPACT.fullmatch(argument.value.text) if type(argument.value) is tree.Name else None
-                if match is not None and match[1] in known and where.find(match[0]) is MISSING:
+                if match is not None and match[1] in names and where.find(match[0]) is MISSING:
                     name = by_name = match[1]
                     numbers = tuple(map(int, match[2].split("x")))
                     value = numbers[0] if len(numbers) == 1 else numbers
@@ -361,13 +360,13 @@ class Binder:
             inner.names[name] = value
             written.append((by_name, value))
         missing = []
-        for parameter in parameters:
-            if parameter.name.text not in inner.names:
+        for name, parameter in zip(names, parameters, strict=True):
+            if name not in inner.names:
                 if parameter.default is None:
-                    missing.append(parameter.name.text)
-                    inner.names[parameter.name.text] = SILENT
+                    missing.append(name)
+                    inner.names[name] = SILENT
                 else:
-                    inner.names[parameter.name.text] = self.expressions.value(parameter.default, inner)
+                    inner.names[name] = self.expressions.value(parameter.default, inner)
         if missing and good:
             message = f"{word} needs {' and '.join(missing)}"
             self.report("missing-argument", message, at, env, help=_parameters(names))
@@ -382,7 +381,7 @@ def _counted(count: int, noun: str) -> str:
     return f"{'no' if count == 0 else count} {noun}{'' if count == 1 else 's'}"
 
 
-def _parameters(names: list[str]) -> str:
+def _parameters(names: tuple[str, ...]) -> str:
     return f"it takes {', '.join(names)}" if names else "it takes none"
 
 

@@ -101,7 +101,8 @@ class _Elaborator:
             env = Env(owner, self.files.env(owner))
             given = self.override([*written_in, self.outside(arguments, found.name)], definition.parameters)
             file = self.files.env(self.module)
-            written = self.binder.parameters(name, definition.parameters, list(given), env, found.name, file)
+            names = tuple([p.name.text for p in definition.parameters])
+            written = self.binder.parameters(name, names, definition.parameters, given, env, found.name, file)
             if written is not None:
                 try:
                     self.body(definition, env, found.name)

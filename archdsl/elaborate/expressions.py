@@ -70,7 +70,9 @@ class Expressions:
         """What an expression comes to: a number, text, yes or no, a tuple, a Value, an element; or SILENT or OPEN."""
         kind = type(node)
         if kind is tree.Name:
-            found = env.find(node.text)  # type: ignore[union-attr]
+            found = env.names.get(node.text, MISSING)  # type: ignore[union-attr]
+            if found is MISSING:
+                found = env.find(node.text)  # type: ignore[union-attr]
             return self.word(node, env) if found is MISSING else found  # type: ignore[arg-type]
         if kind is tree.Number or kind is tree.String or kind is tree.Constant:
             return node.value  # type: ignore[union-attr]

@@ -75,28 +75,29 @@ class Modules:
         builder = self.builder
         builder.step(call, env)
         if self.calls and any(outer is definition for outer in self.calls):
-            names = " -> ".join([*(d.name.text for d in self.calls), word])
+            trail = " -> ".join([*(d.name.text for d in self.calls), word])
             help = "a network has a fixed depth; repeat a block with x3"
-            self.report("recursion", f"{word} contains itself: {names}", call, env, help=help)
+            self.report("recursion", f"{word} contains itself: {trail}", call, env, help=help)
             return (NOTHING,)
         if len(self.calls) > limits.NESTING // 2:
             message = f"blocks stand inside blocks more than {limits.NESTING // 2} deep"
             self.report("too-deep", message, call, env, help="let some of them stand one after the other")
             return (NOTHING,)
         inner = Env(block.env.module, block.env)
-        given = [(a, partial.env) for a in partial.arguments] if partial else []
-        given += [(a, env) for a in call.arguments]
-        written = self.walker.binder.parameters(word, definition.parameters, given, inner, call, env)
+        given = [(a, env) for a in call.arguments]
+        if partial is not None:
+            given = [(a, partial.env) for a in partial.arguments] + given
+        written = self.walker.binder.parameters(word, block.parameters, definition.parameters, given, inner, call, env)
         outer = builder.frame
         if id(definition) not in self.bare:
             self.bare[id(definition)] = is_one_named_element(definition.body)
         transparent = label is None and not numbered and self.bare[id(definition)]
         name = "" if transparent else builder.take_name(label, word, call, env)
-        if written is None or not self.takes(definition, call, flow, inner, env):
+        if written is None or not self.takes(block, call, flow, inner, env):
             return (NOTHING,)
         nodes, index = len(builder.nodes), len(builder.activations)
-        known = [p.name.text for p in definition.parameters]
-        numbers = [(each, value) for each in known if isinstance(value := inner.names[each], int | float)]
+        names = inner.names
+        numbers = [(each, value) for each in block.parameters if isinstance(value := names[each], int | float)]
         path = outer.prefix.removesuffix(".") if transparent else outer.prefix + name
         activation = Activation(
             index,
@@ -113,7 +114,7 @@ class Modules:
             transparent,
             definition.doc,
             tuple(numbers),
-            tuple([take.text for take in definition.takes]) if definition.takes else (),
+            block.takes if definition.takes else (),
         )
         key = None if transparent else self.replayer.key(block, inner, flow, numbered)
         recording = self.replayer.recordings.get(key)
@@ -137,17 +138,16 @@ class Modules:
         self.replayer.record(key, index, nodes, named, findings, f"{path}.")
         return result
 
-    def takes(self, definition: tree.Block, call: tree.Call, flow: Flow, inner: Env, env: Env) -> bool:
+    def takes(self, block: BlockValue, call: tree.Call, flow: Flow, inner: Env, env: Env) -> bool:
         """Names what flows into a block; False where it is not what the block takes."""
-        names = [take.text for take in definition.takes] or ["in"]
-        word = definition.name.text
+        names, word = block.takes, block.definition.name.text
         if not flow:
             self.walker.placer.no_value(call, env)
             return False
         if NOTHING in flow:
             return False
         if len(flow) != len(names):
-            if definition.takes:
+            if block.definition.takes:
                 what = f"takes {len(names)} values ({', '.join(names)})"
                 help = f"put branches before it: `( {' | '.join(names)} ) -> {word}`"
             else:

@@ -40,9 +40,11 @@ class Replayer:
         if self.builder.frame.reused or NOTHING in flow:
             return None
         parts: list[Any] = [id(block.definition), id(block.env), numbered]
-        for parameter in block.definition.parameters:
-            value: Any = inner.names[parameter.name.text]
-            if isinstance(value, LayerValue):
+        for name in block.parameters:
+            value: Any = inner.names[name]
+            if type(value) is int:
+                pass
+            elif isinstance(value, LayerValue):
                 value = value.layer
             elif isinstance(value, BlockValue):
                 value = (id(value.definition), id(value.env))

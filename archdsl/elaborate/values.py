@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from archdsl.syntax import tree
@@ -74,6 +74,14 @@ class BlockValue:
     definition: tree.Block
     env: Env
     """The names of the file that it was written in."""
+    parameters: tuple[str, ...] = field(init=False, compare=False)
+    takes: tuple[str, ...] = field(init=False, compare=False)
+    """The names of what flows in; `in` where the block names nothing."""
+
+    def __post_init__(self) -> None:
+        definition = self.definition
+        object.__setattr__(self, "parameters", tuple([p.name.text for p in definition.parameters]))
+        object.__setattr__(self, "takes", tuple([take.text for take in definition.takes]) or ("in",))
 
     def __str__(self) -> str:
         return self.definition.name.text
