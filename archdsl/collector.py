@@ -8,20 +8,14 @@ import gc
 class paused:  # noqa: N801  # reads as a verb: `with paused():`
     """Collects no cycles meanwhile. Building a graph makes none, and looking for them over and over takes time that
     grows faster than the graph: nearly half of it at 50,000 layers.
-
-    What was made counts as old afterwards, as if it had been looked through once: freezing and thawing moves it there
-    at no cost. A program that has frozen objects of its own keeps them frozen, and pays for one look instead.
     """
 
-    __slots__ = ("ours",)
+    __slots__ = ("was_on",)
 
     def __enter__(self) -> None:
-        self.ours = gc.isenabled()
+        self.was_on = gc.isenabled()
         gc.disable()
 
     def __exit__(self, *problem: object) -> None:
-        if self.ours:
-            if not gc.get_freeze_count():
-                gc.freeze()
-                gc.unfreeze()
+        if self.was_on:
             gc.enable()

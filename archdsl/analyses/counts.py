@@ -22,11 +22,5 @@ def counts(graph: Graph) -> tuple[Counts, ...]:
 
 def total(rows: tuple[Counts, ...]) -> Counts:
     """The sums over a network; MACs are None where one layer's are."""
-    macs = [row.macs for row in rows]
-    known = [count for count in macs if count is not None]
-    return Counts(
-        sum([row.parameters for row in rows]),
-        sum([row.buffers for row in rows]),
-        sum([row.integers for row in rows]),
-        sum(known) if len(known) == len(rows) else None,
-    )
+    parameters, buffers, integers, macs = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return Counts(sum(parameters), sum(buffers), sum(integers), None if None in macs else sum(macs))

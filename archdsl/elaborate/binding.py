@@ -19,13 +19,15 @@ from archdsl.layers.base import Argument, Layer, Signature
 from archdsl.syntax import tree
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from archdsl.elaborate.expressions import Expressions
     from archdsl.elaborate.values import Partial
 
 _COMPACT = re.compile(r"([a-z])([0-9]+(?:x[0-9]+)*)")
 _LITERALS = (tree.Number, tree.String, tree.Constant)
+
+_NO_DEFAULTS: Mapping[str, Default] = {}
 
 Given = tuple[tree.Argument, Env | None]
 """An argument, with the names of the place where it was written; None for those of the call itself."""
@@ -38,12 +40,21 @@ class Bound(NamedTuple):
     references: tuple[Value, ...]
 
 
+class Default(NamedTuple):
+    """What a layer takes for an argument that it is not given: where that is written, and its value if it is known."""
+
+    argument: tree.Argument
+    env: Env
+    field: Argument
+    constant: Any
+
+
 class Plan:
     """Which argument of a call means which field of a layer."""
 
     __slots__ = ("constant", "constants", "defaults", "dynamic", "extras", "good", "made", "places", "word")
 
-    def __init__(self, word: str, defaults: tuple[tuple[tree.Argument, Env], ...]) -> None:
+    def __init__(self, word: str, defaults: Mapping[str, Default]) -> None:
         self.word = word
         self.defaults = defaults  # held so that its identity stays its own
         self.constants: dict[str, Any] = {}
@@ -69,7 +80,7 @@ class Binder:
 
     def layer(self, cls: type[Layer], call: tree.Call, env: Env, partial: Partial | None = None) -> Bound | None:
         """The layer that a call means; None where its arguments do not make one, which has then been reported."""
-        defaults = env.defaults.get(cls, ())
+        defaults = env.defaults.get(cls, _NO_DEFAULTS)
         if partial is None:
             key = (id(call), cls, id(defaults))
             plan = self.plans.get(key)
@@ -112,9 +123,8 @@ class Binder:
         return Bound(bound.layer, references) if references else bound
 
     def made(self, cls: type[Layer], values: dict[str, Any], plan: Plan, call: tree.Call, env: Env) -> Layer | None:
-        names = sorted(values)
-        given = [values[name] for name in names]
-        key = (cls, *names, *given, *map(type, given))
+        given = values.values()
+        key = (cls, *values, *given, *map(type, given))
         layer = self.layers.get(key)
         if layer is None:
             layer = self.validated(cls, values, plan, call, env)
@@ -122,25 +132,31 @@ class Binder:
                 self.layers[key] = layer
         return layer
 
-    def plan(
-        self, cls: type[Layer], given: list[Given], defaults: tuple[tuple[tree.Argument, Env], ...], env: Env
-    ) -> Plan:
+    def plan(self, cls: type[Layer], given: list[Given], defaults: Mapping[str, Default], env: Env) -> Plan:
         """Sorts a call's arguments to the fields of a layer, and reports those that have none."""
         plan = Plan(cls.word, defaults)
-        signature = cls.signature()
-        self.sort(plan, cls, signature, given, env)
-        own = set(plan.places)
-        for argument, where in reversed(defaults):  # an inner default replaces an outer one, and a call both
-            one = Plan(cls.word, ())
-            self.sort(one, cls, signature, [(argument, where)], env)
-            for name, place in one.places.items():
-                if name not in plan.places:
-                    plan.places[name] = place
-                    if name in one.constants:
-                        plan.constants[name] = one.constants[name]
-            plan.dynamic += [entry for entry in one.dynamic if entry[0].name not in own]
-            own.update(one.places)
+        self.sort(plan, cls, cls.signature(), given, env)
+        for name, (argument, where, field, constant) in defaults.items():
+            if name not in plan.places:
+                plan.places[name] = (argument, where)
+                if constant is MISSING:
+                    plan.dynamic.append((field, (argument, where)))
+                else:
+                    plan.constants[name] = constant
         return plan
+
+    def defaults(self, cls: type[Layer], arguments: tuple[tree.Argument, ...], env: Env) -> dict[str, Default] | None:
+        """What a `default` gives a layer's arguments; None where it cannot, which has then been reported."""
+        plan = self.plan(cls, [(argument, env) for argument in arguments], _NO_DEFAULTS, env)
+        for argument, _ in plan.extras:
+            self.extra(cls, None, argument, env)
+        if not plan.good or plan.extras:
+            return None
+        fields = cls.signature().arguments
+        return {
+            name: Default(argument, env, fields[name], plan.constants.get(name, MISSING))
+            for name, (argument, _) in plan.places.items()
+        }
 
     def sort(self, plan: Plan, cls: type[Layer], signature: Signature, given: list[Given], env: Env) -> None:
         position = 0
@@ -299,7 +315,7 @@ class Binder:
 
     def argument_of(self, cls: type[Layer], field: str, call: tree.Call, env: Env) -> tuple[tree.Argument, Env] | None:
         """The argument of a call that set a field, as it stands in the text."""
-        plan = self.plans.get((id(call), cls, id(env.defaults.get(cls, ()))))
+        plan = self.plans.get((id(call), cls, id(env.defaults.get(cls, _NO_DEFAULTS))))
         place = plan.places.get(field) if plan else None
         return None if place is None else (place[0], place[1] or env)
 

@@ -93,7 +93,7 @@ class Builder:
 
     def take_name(self, label: str | None, word: str, at: tree.Node, env: Env, is_module: bool = True) -> str:
         """The name for an element in the module being filled: the one it was given, or the next default."""
-        span = Span(env.source, at.start, at.end)
+        span = new(Span, (env.source, at.start, at.end))
         if label is None:
             return self.frame.default_name(word, span, is_module)
         before = self.frame.take(label, span)

@@ -57,9 +57,6 @@ class Files:
             message = f"there is no layer `{statement.layer.text}`"
             self.report("unknown-layer", message, statement.layer, env, help=help)
             return
-        given = tuple((argument, env) for argument in statement.arguments)
-        plan = self.binder.plan(layer, list(given), (), env)
-        for argument, _ in plan.extras:
-            self.binder.extra(layer, None, argument, env)
-        if plan.good and not plan.extras:
-            env.defaults = {**env.defaults, layer: (*env.defaults.get(layer, ()), *given)}
+        given = self.binder.defaults(layer, statement.arguments, env)
+        if given is not None:
+            env.defaults = {**env.defaults, layer: {**env.defaults.get(layer, {}), **given}}

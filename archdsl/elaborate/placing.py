@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from archdsl import limits
 from archdsl.diagnostics.model import Label
-from archdsl.elaborate.builder import NOTHING, Builder, Flow
+from archdsl.elaborate.builder import NOTHING, Builder, Flow, new
 from archdsl.elaborate.explain import Provenance, matching_help
 from archdsl.layers.applied import MEMORY, Applied
 from archdsl.layers.base import Layer, Problem
@@ -47,7 +47,7 @@ class Placer:
             return flow if bound is not None else (NOTHING,)
         # Going by another value's size is no module: `upsample like=x` is a function of both.
         is_module = cls.is_module and not (bound and bound[1])
-        span = Span(env.source, call.start, call.end)
+        span = new(Span, (env.source, call.start, call.end))
         if label is None:
             name = builder.frame.default_name(word, span, is_module)
         else:
@@ -56,15 +56,17 @@ class Placer:
             return (NOTHING,)
         layer, references = bound
         inputs = flow + references if references else flow
-        if not inputs:
-            self.no_value(call, env)
-            return (NOTHING,)
-        if NOTHING in inputs:
-            return (NOTHING,)
         nodes = builder.applied
         if len(inputs) == 1:
-            value = inputs[0]
-            tensors: tuple[Tensor, ...] = (nodes[value[0]].outputs[value[1]],)
+            index, number = inputs[0]
+            if index < 0:
+                return (NOTHING,)
+            tensors: tuple[Tensor, ...] = (nodes[index].outputs[number],)
+        elif not inputs:
+            self.no_value(call, env)
+            return (NOTHING,)
+        elif NOTHING in inputs:
+            return (NOTHING,)
         else:
             tensors = tuple([nodes[value[0]].outputs[value[1]] for value in inputs])
         key = (id(layer), tensors)

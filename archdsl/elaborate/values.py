@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from archdsl.syntax import tree
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from archdsl.elaborate.binding import Default
     from archdsl.layers.base import Layer
     from archdsl.project import Module
 
@@ -32,8 +35,8 @@ MISSING: Final = _Sentinel("MISSING")
 """No such name."""
 
 
-Defaults = dict["type[Layer]", tuple[tuple[tree.Argument, "Env"], ...]]
-"""Arguments that layers take unless they are given others, and where those were written."""
+Defaults = dict["type[Layer]", "Mapping[str, Default]"]
+"""For each layer, by the name of the argument, what it takes unless it is given another."""
 
 
 class Env:

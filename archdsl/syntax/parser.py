@@ -98,6 +98,9 @@ class _Reading:
                 size, origin, make, spliced = action  # type: ignore[misc]  # it is no int
                 if make is None:  # one child stands for itself
                     del states[-1]
+                elif size == 1 and not spliced:
+                    del states[-1]
+                    values[-1] = make(builder, [values[-1]])
                 else:
                     children = []
                     if size:
