@@ -92,28 +92,27 @@ def in_turns(
     least: int = 5,
     clock: Callable[[], float] = time.perf_counter,
     inner: int = 1,
-    settle: bool = False,
+    settle: float = 0.0,
 ) -> Pairs:
     """Times both in the order A B B A, until the time is up and at least `least` such rounds are done.
 
     A round is one pair: what drifts over it (clock rates, other people's jobs) falls on both alike. `inner` calls are
-    timed together, for what is too short for the clock. With `settle`, each is called once untimed when its turn comes:
-    what the other leaves behind (threads that still spin, caches full of its data) is no part of a short call's time.
+    timed together, for what is too short for the clock. `settle` is for how many seconds each runs untimed when its
+    turn comes: what the other leaves behind (threads that still spin, full caches) is no part of a short call.
     """
+
+    def turn(do: Callable[[], object], times: int) -> float:
+        start = time.perf_counter()
+        while time.perf_counter() - start < settle:
+            do()
+        return sum(timed(do, clock, inner) for _ in range(times)) / times
+
     pairs = Pairs([], [])
     end = time.perf_counter() + seconds
     while len(pairs.ours) < least or time.perf_counter() < end:
-        if settle:
-            ours()
-        a1 = timed(ours, clock, inner)
-        if settle:
-            theirs()
-        b1, b2 = timed(theirs, clock, inner), timed(theirs, clock, inner)
-        if settle:
-            ours()
-        a2 = timed(ours, clock, inner)
-        pairs.ours.append((a1 + a2) / 2)
-        pairs.theirs.append((b1 + b2) / 2)
+        before, meanwhile, after = turn(ours, 1), turn(theirs, 2), turn(ours, 1)
+        pairs.ours.append((before + after) / 2)
+        pairs.theirs.append(meanwhile)
     return pairs
 
 
