@@ -202,7 +202,7 @@ class Modules:
             builder.frame = outer
         if NOTHING in result:
             return result
-        use = Use.of(builder, nodes, flow)
+        use = Use.of(builder, nodes)
         if shared.first is None:
             shared.first = use
         elif shared.first != use:
@@ -227,8 +227,8 @@ class Modules:
             message = f"`{name}` would be another module here than where it is first used"
             help = "give both uses the same kind of value, with the same channels and number of axes"
         else:
-            message = f"`{name}` is given one value twice in this use or in the first, and not in the other"
-            help = "give both uses as many different values"
+            message = f"`{name}` would put its layers together in another way here than where it is first used"
+            help = "give both uses as many values, of the same shapes"
         self.report("share-mismatch", message, call, env, notes=notes[:4], help=help)
 
 
@@ -253,13 +253,12 @@ class Use(NamedTuple):
     modules: dict[str, str]
     """What each layer becomes in torch, by path."""
     wiring: tuple[tuple[Any, ...], ...]
-    """What flows into each layer: what it stands behind, or the number of a value from outside."""
+    """What flows into each layer: what it stands behind inside, or None for a value from outside."""
 
     @classmethod
-    def of(cls, builder: Builder, first: int, flow: Flow) -> Use:
-        """The use that begins with the node `first`, and into which `flow` flows."""
+    def of(cls, builder: Builder, first: int) -> Use:
+        """The use that begins with the node `first`."""
         nodes = builder.nodes[first:]
-        outside = {value: number for number, value in enumerate(dict.fromkeys(flow))}
         weights, modules, wiring = {}, {}, []
         alone = len(nodes) == 1 and not nodes[0].layer.is_module  # an expression, and no part of a module
         for node in nodes:
@@ -270,12 +269,7 @@ class Use(NamedTuple):
             if not alone:
                 modules[node.path] = lowered.text() if isinstance(lowered, Call) else lowered.template
                 wiring.append(
-                    tuple(
-                        (value.node - first, value.output)
-                        if value.node >= first
-                        else outside.setdefault(value, len(outside))
-                        for value in node.inputs
-                    )
+                    tuple((value.node - first, value.output) if value.node >= first else None for value in node.inputs)
                 )
         return cls(weights, modules, tuple(wiring))
 

@@ -52,7 +52,11 @@ class LeakyReLU(Activation):
     has_inplace: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.LeakyReLU"
 
-    negative_slope: NumberFromZero = positional("slope of negative values", 0.01)
+    negative_slope: Number = positional("slope of negative values", 0.01)
+
+    @property
+    def works_in_place(self) -> bool:
+        return self.negative_slope >= 0  # else the sign of what is overwritten cannot be told from the result
 
 
 class RReLU(Activation):
@@ -64,6 +68,10 @@ class RReLU(Activation):
 
     lower_bound: Number = positional("least slope", 1 / 8)
     upper_bound: Number = positional("greatest slope", 1 / 3)
+
+    @property
+    def works_in_place(self) -> bool:
+        return self.lower_bound >= 0  # as with a leaky_relu
 
     def check(self, *inputs: Tensor) -> Iterator[Problem]:
         if self.upper_bound < self.lower_bound:
@@ -81,7 +89,11 @@ class ELU(Activation):
     has_inplace: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.ELU"
 
-    alpha: NumberFromZero = positional("minus the limit of negative values", 1.0)
+    alpha: Number = positional("minus the limit of negative values", 1.0)
+
+    @property
+    def works_in_place(self) -> bool:
+        return self.alpha >= 0  # as with a leaky_relu
 
 
 class SELU(Activation):
@@ -99,7 +111,11 @@ class CELU(Activation):
     has_inplace: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.CELU"
 
-    alpha: NumberFromZero = positional("minus the limit of negative values", 1.0)
+    alpha: Number = positional("minus the limit of negative values", 1.0)
+
+    @property
+    def works_in_place(self) -> bool:
+        return self.alpha >= 0  # as with a leaky_relu
 
     def check(self, *inputs: Tensor) -> Iterator[Problem]:
         if self.alpha == 0:

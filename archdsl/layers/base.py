@@ -52,7 +52,8 @@ def number(value: object) -> float:
 def _share(value: object) -> float:
     share = number(value)
     if not 0 <= share <= 1:
-        raise PydanticCustomError("share", "must be between 0 and 1")
+        context = {"help": f"as a part of 1: `{share / 100:g}`"} if 1 < share <= 100 else {}
+        raise PydanticCustomError("share", "must be between 0 and 1", context)
     return share
 
 
@@ -235,6 +236,11 @@ class Layer(BaseModel):
     torch_name: ClassVar[str] = ""
     """What it is called in torch, for the reference page."""
 
+    @property
+    def works_in_place(self) -> bool:
+        """Whether the module, with these arguments, may overwrite its input and still be trained."""
+        return self.has_inplace
+
     def check(self, *inputs: Tensor) -> Iterator[Problem]:
         """What is wrong with these inputs, beyond their kind, rank and number, which are checked before."""
         yield from ()
@@ -349,5 +355,5 @@ def axes_problems(layer: Layer, rank: int, *names: str) -> Iterator[Problem]:
                 "wrong-axes",
                 f"{layer.word} got {name} {written} for {len(value)} axes, but the map has {rank}",
                 parameter=name,
-                help=f"give one number, or {rank} joined by x",
+                help="give one number" if rank == 1 else f"give one number, or {rank} joined by x",
             )

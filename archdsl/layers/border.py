@@ -110,7 +110,8 @@ class Crop(Resampling):
                     if self.like
                     else (f"{self.word} leaves {result} of a size of {size}")
                 )
-                yield Problem("empty-output", message, parameter="like" if self.like else "amounts")
+                help = None if self.like else f"at most {(size - 1) // 2} on each side"
+                yield Problem("empty-output", message, parameter="like" if self.like else "amounts", help=help)
                 return
 
     def target(self, *inputs: Tensor) -> tuple[Size, ...]:

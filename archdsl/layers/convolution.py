@@ -242,7 +242,8 @@ def groups_problems(layer: Layer, before: int | str, after: int, groups: int) ->
     for channels, which in ((before, "input"), (after, "output")):
         if isinstance(channels, int) and channels % groups:
             divisors = [d for d in range(2, min(channels, 4096) + 1) if channels % d == 0]
-            near = min(divisors, key=lambda d: abs(d - groups), default=1)
+            both = [d for d in divisors if after % d == 0]
+            near = min(both or divisors, key=lambda d: abs(d - groups), default=1)
             yield Problem(
                 "groups",
                 f"{groups} groups do not divide {channels} {which} channels",

@@ -11,11 +11,9 @@ from archdsl.layers.base import (
     Flag,
     Layer,
     Number,
-    NumberFromZero,
     Problem,
     Reach,
     Shapes,
-    Share,
     changed,
     channels_problems,
     option,
@@ -32,7 +30,7 @@ class _Normalization(Layer):
     family: ClassVar[str] = "normalization"
     rewritable: ClassVar[bool] = True
 
-    eps: NumberFromZero = option(None, "number added to the variance", 1e-5)
+    eps: Number = option(None, "number added to the variance", 1e-5)
     affine: Flag = option(None, "whether each channel is scaled and shifted by learned numbers", True)
 
     def check(self, *inputs: Tensor) -> Iterator[Problem]:
@@ -47,7 +45,7 @@ class _Normalization(Layer):
 class _TrackingNormalization(_Normalization):
     """Normalises by statistics that it may also average over training."""
 
-    momentum: Share = option(None, "weight of the newest statistics in the running ones", 0.1)
+    momentum: Number = option(None, "weight of the newest statistics in the running ones", 0.1)
 
     @property
     def tracks(self) -> bool:
@@ -79,6 +77,15 @@ class BatchNorm(_TrackingNormalization):
     torch_name: ClassVar[str] = "torch.nn.BatchNorm1d, BatchNorm2d, BatchNorm3d"
 
     track: Flag = option(None, "whether running statistics are kept", True)
+
+    def check(self, *inputs: Tensor) -> Iterator[Problem]:
+        yield from super().check(*inputs)
+        if self.eps <= 0:
+            message = f"{self.word} trains with an eps above 0 only, got {self.eps:g}"
+            yield Problem("bounds", message, parameter="eps", help="leave it out, or give 1e-5")
+
+    def reach(self, *inputs: Tensor) -> Reach:
+        return POINTWISE if self.track else GLOBAL
 
 
 class InstanceNorm(_TrackingNormalization):
@@ -162,7 +169,7 @@ class RMSNorm(Layer):
     rewritable: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.RMSNorm; over a map, with the channels moved to the end for it"
 
-    eps: NumberFromZero | None = option(None, "number added to the mean square; the type's epsilon by default", None)
+    eps: Number | None = option(None, "number added to the mean square; the type's epsilon by default", None)
     affine: Flag = option(None, "whether each channel is scaled by a learned number", True)
 
     def check(self, *inputs: Tensor) -> Iterator[Problem]:

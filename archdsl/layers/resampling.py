@@ -134,6 +134,7 @@ class PixelShuffle(Resampling):
                 "channels-mismatch",
                 f"{self.word} {self.factor} needs channels in multiples of {part}, got {channels}",
                 parameter="factor",
+                help=f"for {channels} channels behind it, give the layer above {channels * part}",
             )
 
     def output(self, *inputs: Tensor) -> Tensor:
@@ -202,4 +203,5 @@ def one_of(layer: Layer, **given: bool) -> Iterator[Problem]:
         *most, last = given
         takes = f"{layer.word} takes one of {', '.join(most)} and {last}"
         found = f"got {' and '.join(names)}" if names else "got none"
-        yield Problem("one-of", f"{takes}, {found}", parameter=names[-1] if names else None)
+        help = "keep one of them" if names else f"for instance `{layer.word} 2`"
+        yield Problem("one-of", f"{takes}, {found}", parameter=names[-1] if names else None, help=help)

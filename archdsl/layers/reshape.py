@@ -36,11 +36,11 @@ def _sizes(value: object) -> tuple[int, ...]:
 def _parts(value: object) -> int | tuple[int, ...]:
     """A number of parts, or the channels of each."""
     if not isinstance(value, tuple | list):
-        if (count := whole(value, 2)) > limits.LIST_ITEMS:
+        if (count := whole(value, 1)) > limits.LIST_ITEMS:
             raise PydanticCustomError("high", "must be at most {high}", {"high": limits.LIST_ITEMS})
         return count
-    if not 2 <= len(value) <= limits.LIST_ITEMS:
-        raise PydanticCustomError("parts", "must list the channels of two parts or more")
+    if not 1 <= len(value) <= limits.LIST_ITEMS:
+        raise PydanticCustomError("parts", "must list the channels of each part")
     return tuple(whole(item, 1) for item in value)
 
 

@@ -124,7 +124,7 @@ class Classes:
         """Whether a group is an nn.Sequential: numbered, each step a module on the result of the one before."""
         if run.activation.kind != "group" or not run.activation.numbered or len(run.inputs) != 1:
             return False
-        value = run.inputs[0]
+        value = run.parameters[0]
         for number, step in enumerate(run.steps):
             if step.name != str(number) or list(step.inputs) != [value]:
                 return False

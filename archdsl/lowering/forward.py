@@ -86,9 +86,9 @@ class _Writer:
         """Variables named as the spec names the value, where it is needed beyond the next step."""
         names: dict[Value, str] = {}
         taken: set[str] = set()
-        given = [(value, -1) for value in self.run.inputs]
+        given = [(value, -1) for value in self.run.parameters]
         given += [(value, number) for number, step in enumerate(self.steps) for value in self.results(step)]
-        several = len(self.run.inputs) > 1
+        several = len(self.run.parameters) > 1
         for value, number in given:
             name = self.names.get(value)
             is_input = number < 0 and several
@@ -110,8 +110,8 @@ class _Writer:
         return [Value(step.index, number) for number in range(len(self.graph.applied[step.index].outputs))]
 
     def write(self) -> Forward:
-        parameters = [self.fresh(value) for value in self.run.inputs]
-        for value, name in zip(self.run.inputs, parameters, strict=True):
+        parameters = [self.fresh(value) for value in self.run.parameters]
+        for value, name in zip(self.run.parameters, parameters, strict=True):
             self.hold(value, name)
         lines = [line for number, step in enumerate(self.steps) for line in self.step(number, step)]
         results = tuple(self.holds[value] for value in self.run.outputs)

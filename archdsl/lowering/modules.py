@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from archdsl.graph import Activation, Graph, Node, Value
@@ -20,6 +20,10 @@ class Run:
     activation: Activation
     steps: list[Node | Run] = field(default_factory=list)
     inputs: list[Value] = field(default_factory=list)
+    reads: list[tuple[int, int]] = field(default_factory=list)
+    """For each input a place inside that reads it: a node's number, and the number of that node's input."""
+    parameters: list[Value] = field(default_factory=list)
+    """For each input the value that it is to the steps: itself, but where one use of several gives one value twice."""
     outputs: list[Value] = field(default_factory=list)
     first: int = 0
     """The number of its first node, and of the first node after it."""
@@ -85,24 +89,58 @@ def runs(graph: Graph, used: Uses) -> Run:
         stack[-1].steps.append(node)
     for finished in stack:
         finished.stop = len(graph.nodes)
-    root.inputs = [i.value for i in graph.inputs]
+    root.inputs = root.parameters = [i.value for i in graph.inputs]
     root.outputs = [o.value for o in graph.outputs]
     shared: dict[str, list[Run]] = {}
     for index, run in made.items():
         if index:
             _borders(graph, run, used)
             shared.setdefault(run.path, []).append(run)
-    for several in shared.values():
+    for several in reversed(shared.values()):  # inner ones first
         if len(several) > 1:
-            _agree(several)
+            _agree(graph, several)
     return root
 
 
-def _agree(several: list[Run]) -> None:
-    """All uses of a shared module give what any of them is asked for: they run one forward."""
+def _agree(graph: Graph, several: list[Run]) -> None:
+    """All uses of a shared module run one forward: it takes and gives what any of them needs it to."""
     given = dict.fromkeys((value.node - run.first, value.output) for run in several for value in run.outputs)
     for run in several:
         run.outputs = [Value(run.first + node, output) for node, output in given]
+    # Two places inside read one parameter only if they read one value in every use.
+    places = [_places(graph, run) for run in several]
+    reads = {place: tuple([use[place] for use in places]) for place in places[0]}
+    taken = set(reads.values())
+    own = [key for key in zip(*[run.activation.inputs for run in several], strict=False) if key in taken]
+    keys = list(dict.fromkeys([*own, *reads.values()]))
+    first_place = {key: place for place, key in reversed(reads.items())}
+    for number, run in enumerate(several):
+        run.inputs = run.parameters = [key[number] for key in keys]
+        run.reads = [(run.first + node, n) for node, n in map(first_place.__getitem__, keys)]
+    first = several[0]
+    if len(set(first.inputs)) < len(first.inputs):  # the forward is written for values that are all different
+        names = {key: Value(-2 - number) for number, key in enumerate(keys)}
+        first.parameters = list(names.values())
+        inner = {(first.first + node, n): names[key] for (node, n), key in reads.items()}
+        first.steps = [_reading(step, inner) for step in first.steps]
+
+
+def _places(graph: Graph, run: Run) -> dict[tuple[int, int], Value]:
+    """What each place inside reads from outside, by the node's number within the run and the input's."""
+    return {
+        (node.index - run.first, number): value
+        for node in graph.nodes[run.first : run.stop]
+        for number, value in enumerate(node.inputs)
+        if value.node < run.first
+    }
+
+
+def _reading(step: Node | Run, reads: dict[tuple[int, int], Value]) -> Node | Run:
+    """A step that reads the parameters of the run around it in the place of values from outside."""
+    if isinstance(step, Node):
+        inputs = [reads.get((step.index, n), value) for n, value in enumerate(step.inputs)]
+        return step._replace(inputs=tuple(inputs))
+    return replace(step, inputs=[reads.get(at, value) for at, value in zip(step.reads, step.inputs, strict=True)])
 
 
 def names_inside(graph: Graph) -> dict[int, dict[Value, str]]:
@@ -139,14 +177,14 @@ def _chain(graph: Graph, homes: list[int], activation: int) -> Iterator[int]:
 
 def _borders(graph: Graph, run: Run, used: Uses) -> None:
     """What a run takes from outside, its block's own inputs first, and what of it is used outside."""
-    taken: dict[Value, None] = {}
+    taken: dict[Value, tuple[int, int]] = {}
     for node in graph.nodes[run.first : run.stop]:
-        for value in node.inputs:
+        for number, value in enumerate(node.inputs):
             if value.node < run.first:
-                taken[value] = None
-    run.inputs = [v for v in dict.fromkeys(run.activation.inputs) if v in taken]
-    known = set(run.inputs)
-    run.inputs += [v for v in taken if v not in known]
+                taken.setdefault(value, (node.index, number))
+    own = [v for v in dict.fromkeys(run.activation.inputs) if v in taken]
+    run.inputs = run.parameters = list(dict.fromkeys([*own, *taken]))
+    run.reads = [taken[value] for value in run.inputs]
     given = {
         Value(node.index, number): None
         for node in graph.nodes[run.first : run.stop]
@@ -186,7 +224,7 @@ def lowered(graph: Graph, used: Uses) -> list[Lowering | None]:
         found = cache.get(key)
         if found is None:
             call = node.layer.lower(*tensors)
-            if inplace and isinstance(call, Call) and node.layer.has_inplace:
+            if inplace and isinstance(call, Call) and node.layer.works_in_place:
                 options: dict[str, object] = {**dict(call.options), "inplace": True}
                 call = Call(call.constructor, *call.arguments, initializers=call.initializers, **options)  # type: ignore[arg-type]
             found = cache[key] = Lowering(call, inplace and isinstance(call, Expression) and call.inplace is not None)

@@ -74,20 +74,47 @@ def test_what_is_no_module_is_shared_by_values_of_any_shape() -> None:
     assert built(text)(torch.ones(2, 4, 8, 8), torch.ones(2, 8, 8, 8)).shape == (2, 6 * 64)
 
 
-def test_a_shared_group_that_meets_a_value_twice_is_refused_rather_than_miswired() -> None:
-    text = """
-      net n {
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_shared_group_may_meet_a_value_twice_in_one_use(turned: bool) -> None:
+    first, second = ("e", "f") if turned else ("f", "e")
+    model = built(f"""
+      net n {{
         input x : 4x8x8
         x -> conv 4 as e -> relu as f
-        share g = (( conv 4 | e ) -> add)
-        f -> g as left
-        e -> g as right
+        share g = (( conv 4 | e ) -> sub)
+        {first} -> g as left
+        {second} -> g as right
         ( left | right ) -> cat
+      }}
+    """)
+    x = torch.randn(2, 4, 8, 8)
+    e = model.e(x)
+    f = torch.relu(e)
+    left, right = (e, f) if turned else (f, e)
+    expected = torch.cat((model.g.conv1(left) - e, model.g.conv1(right) - e), 1)
+    assert torch.equal(model(x), expected)
+
+
+def test_uses_of_a_shared_group_may_be_given_one_value_or_several() -> None:
+    model = built("""
+      net n {
+        input a : 4x8x8
+        input b : 4x8x8
+        share g = (( conv 4 -> (conv 4 | id) -> sub | relu ) -> sub)
+        ( a | b ) -> g as x
+        a -> g as y
+        ( b | x ) -> g as z
+        ( x | y | z ) -> cat
       }
-    """
-    (finding,) = errors(text)
-    assert finding.code == "share-mismatch"
-    assert "twice" in finding.message
+    """)
+    a, b = torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8)
+
+    def g(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        first = model.g.conv1(left)
+        return (model.g.conv2(first) - first) - torch.relu(right)
+
+    x = g(a, b)
+    assert torch.equal(model(a, b), torch.cat((x, g(a, a), g(b, x)), 1))
 
 
 def test_a_shared_module_gives_in_all_uses_what_one_use_is_asked_for() -> None:

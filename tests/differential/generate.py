@@ -1,0 +1,568 @@
+"""Random specs, as syntax trees: grown an element at a time, each tried in torch before it stays.
+
+What torch refuses is thrown away, or is kept as the mistake of a broken network. So about half of the networks run, and
+the others fail at one place deep inside a network that is otherwise whole.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+from archdsl.layers import STANDARD, Argument, Catalog, Layer
+from archdsl.syntax import tree
+
+from .compare import FAILURES, NET
+from .reference import Flow, Part, Reference, Shared, TooLargeError, Value
+
+BREAK = 0.06
+"""How often an element that fails is kept."""
+
+SLIP = 0.45
+"""How often something is changed in a network that runs, as by a slip of the pen. Some still run."""
+
+_SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16)
+_CHANNELS = (1, 2, 3, 4, 6, 8, 12)
+_ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "sigmoid", "relu6", "elu", "hardswish")
+
+
+def number(value: Any) -> tree.Number:
+    return tree.Number(0, 0, value)
+
+
+def name(text: str) -> tree.Name:
+    return tree.Name(0, 0, text)
+
+
+def argument(value: Any, by: str | None = None) -> tree.Argument:
+    return tree.Argument(0, 0, name(by) if by else None, value)
+
+
+def call(word: str, *arguments: tree.Argument) -> tree.Call:
+    return tree.Call(0, 0, name(word), tuple(arguments))
+
+
+def chain(*elements: Any) -> tree.Chain:
+    return tree.Chain(0, 0, tuple(elements))
+
+
+def group(*branches: tree.Chain) -> tree.Group:
+    return tree.Group(0, 0, tuple(branches))
+
+
+def line(*elements: Any) -> tree.Line:
+    return tree.Line(0, 0, chain(*elements), "")
+
+
+def body(*statements: Any) -> tree.Body:
+    return tree.Body(0, 0, tuple(statements))
+
+
+def labelled(element: Any, text: str, numbered: bool = False) -> tree.Named:
+    return tree.Named(0, 0, element, tree.Label(0, 0, (text,)), numbered)
+
+
+def literal(value: Any) -> Any:
+    """A value as an expression."""
+    if isinstance(value, bool):
+        return tree.Constant(0, 0, value)
+    if isinstance(value, int | float):
+        return number(value) if value >= 0 else tree.Unary(0, 0, "-", number(-value))
+    if isinstance(value, tuple | list):
+        return tree.List(0, 0, tuple(literal(item) for item in value))
+    return tree.String(0, 0, value)
+
+
+def generate(random: Random, catalog: Catalog = STANDARD) -> tree.File:
+    """A file with a network called `main`, which may or may not be one that runs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns of much that a random network has
+        generator = _Generator(random, catalog)
+        file = generator.file()
+        return file if generator.broken or random.random() > SLIP else slip(random, file)
+
+
+class _Generator:
+    def __init__(self, random: Random, catalog: Catalog) -> None:
+        self.random = random
+        self.layers = [layer for layer in catalog.layers if layer.word != "id"]
+        self.catalog = catalog
+        self.definitions: list[Any] = []
+        self.blocks: list[tree.Block] = []
+        self.broken = False
+        self.labels = 0
+        self.reference = Reference(tree.File(0, 0, ()), catalog)
+        self.scope = self.reference.begin()
+        self.flow: Flow = ()
+
+    def chance(self, share: float) -> bool:
+        return self.random.random() < share
+
+    def pick(self, things: Sequence[Any]) -> Any:
+        return self.random.choice(things)
+
+    def label(self) -> str:
+        self.labels += 1
+        return f"{self.pick('abvw')}{self.pick(('', 'x', 'out_'))}{self.labels}"
+
+    # ------------------------------------------------------------ the file
+
+    def file(self) -> tree.File:
+        for _ in range(self.pick((0, 0, 1, 1, 2))):
+            self.block()
+        if self.chance(0.2) and not self.broken:
+            self.add(self.default())
+        parameters = tuple(
+            tree.Parameter(0, 0, name(f"n{i}"), literal(self.pick((*_CHANNELS, 0.5, True))))
+            for i in range(self.pick((0, 0, 1, 2)))
+        )
+        self.restart()
+        for parameter in parameters:
+            self.scope.names[parameter.name.text] = self.reference.value(parameter.default, self.scope)
+        statements = self.inputs() + self.statements(self.random.randint(1, 6), top=True)
+        definition = tree.Net(0, 0, name(NET), parameters, body(*statements), "")
+        definitions = [*self.definitions, definition]
+        if self.chance(0.15):
+            definitions[-1] = tree.Net(0, 0, name("base"), parameters, body(*statements), "")
+            given = tuple(
+                argument(parameter.default, parameter.name.text) for parameter in parameters if self.chance(0.7)
+            )
+            definitions.append(tree.Variant(0, 0, name(NET), name("base"), given, None, ""))
+        return tree.File(0, 0, tuple(definitions))
+
+    def add(self, definition: Any) -> None:
+        try:
+            Reference(tree.File(0, 0, (*self.definitions, definition)), self.catalog)
+        except FAILURES:
+            return
+        self.definitions.append(definition)
+
+    def restart(self) -> None:
+        """A fresh network below the definitions."""
+        self.reference = Reference(tree.File(0, 0, tuple(self.definitions)), self.catalog)
+        self.scope = self.reference.begin()
+        self.flow = ()
+
+    def inputs(self) -> list[Any]:
+        count = self.pick((1, 1, 1, 1, 2, 2, 3))
+        rank = self.pick((1, 2, 2, 2, 3))
+        shape = self.shape(rank)
+        statements = []
+        for index in range(count):
+            if self.chance(0.3):
+                shape = self.shape(rank)
+            statements.append(self.input(f"i{index}" if count > 1 or self.chance(0.4) else None, shape))
+        for statement in statements:
+            self.flow = self.reference.statement(statement, self.flow, self.scope)
+        return statements
+
+    def shape(self, rank: int) -> list[int]:
+        most = {1: 16, 2: 13, 3: 6}[rank]
+        return [self.pick(_CHANNELS), *(self.pick([s for s in _SIZES if s <= most]) for _ in range(rank))]
+
+    def input(self, label: str | None, shape: list[int]) -> tree.Input:
+        kind = self.pick(("map",) * 8 + ("vector", "tokens", "ids"))
+        sizes: Any = tree.Size(0, 0, tuple(shape))
+        vocabulary = None
+        if kind == "vector":
+            sizes = number(self.pick(_SIZES))
+        elif kind == "tokens":
+            sizes = tree.Size(0, 0, (self.pick(_SIZES), self.pick(_CHANNELS)))
+        elif kind == "ids":
+            sizes, vocabulary = number(self.pick(_SIZES)), number(self.pick(_CHANNELS))
+        written = name(kind) if kind in ("tokens", "ids") or (kind == "map" and self.chance(0.1)) else None
+        of = name("of") if vocabulary else None
+        return tree.Input(0, 0, name(label) if label else None, written, sizes, of, vocabulary, "")
+
+    def block(self) -> None:
+        """A block, grown over an input of its own, and kept whatever else it may be given."""
+        self.restart()
+        takes = self.pick((0, 0, 0, 2))
+        values = []
+        shape = self.shape(self.pick((1, 2, 2, 3)))
+        for index in range(takes or 1):
+            written = tree.Input(0, 0, name(f"t{index}"), None, tree.Size(0, 0, tuple(shape)), None, None, "")
+            values += self.reference.statement(written, (), self.scope)
+        self.reference.inputs.clear()
+        parameters = []
+        for index in range(self.pick((0, 1, 2))):
+            default = self.pick((*(literal(c) for c in _CHANNELS), name(self.pick(_ACTIVATIONS)), literal(True)))
+            parameters.append(tree.Parameter(0, 0, name(f"q{index}"), default))
+            self.scope.names[f"q{index}"] = self.reference.value(default, self.scope)
+        if takes:
+            self.flow = ()
+        else:
+            self.flow = (values[0],)
+            self.scope.names["in"] = values[0]
+            del self.scope.names["t0"]
+        self.reference.frame.names.clear()
+        statements = self.statements(self.random.randint(1, 3), top=False)
+        if not statements:
+            return
+        label = f"{self.pick(('unit', 'part', 'b'))}{len(self.blocks)}"
+        taken = tuple(name(f"t{i}") for i in range(takes))
+        made = tree.Block(0, 0, name(label), tuple(parameters), taken, body(*statements), "")
+        self.definitions.append(made)
+        self.blocks.append(made)
+
+    # ------------------------------------------------------------ statements
+
+    def statements(self, count: int, top: bool) -> list[Any]:
+        """Statements that run one after the other; what comes after a mistake is not tried."""
+        kept: list[Any] = []
+        for _ in range(count):
+            for _ in range(12):
+                statement = self.statement(top)
+                if self.broken:
+                    kept.append(statement)
+                    break
+                if self.tried(statement):
+                    kept.append(statement)
+                    break
+                if self.chance(BREAK):
+                    self.broken = True
+                    kept.append(statement)
+                    break
+        if not any(isinstance(s, tree.Line) for s in kept):
+            kept.append(line(call("relu")))
+            if not self.broken:
+                self.broken = not self.tried(kept[-1])
+        if top and self.chance(0.25):
+            known = [n for n, v in self.scope.names.items() if isinstance(v, Value)]
+            if known:
+                chosen = self.random.sample(known, min(len(known), self.pick((1, 1, 2, 3))))
+                kept.append(tree.Output(0, 0, tuple(map(name, chosen)), None, ""))
+                if self.chance(0.2):
+                    kept.append(tree.Output(0, 0, (name(self.pick(known)),), name("training"), ""))
+        return kept
+
+    def tried(self, statement: Any) -> bool:
+        """Runs a statement; where it fails, everything is as it was."""
+        reference, scope, flow = self.reference, self.scope, self.flow
+        frame, names, defaults = reference.frame, dict(scope.names), scope.defaults
+        kept = frame.copy()
+        counts = len(reference.tape), len(reference.tensors), len(reference.expectations)
+        modules = dict(reference.modules)
+        shared = {key: value.used for key, value in names.items() if isinstance(value, Shared)}
+        try:
+            self.flow = reference.statement(statement, flow, scope)
+            if isinstance(statement, tree.Line) and not self.flow:
+                raise ValueError
+            return True
+        except (*FAILURES, TooLargeError):
+            reference.frame = frame
+            frame.names, frame.counters, frame.next = kept.names, kept.counters, kept.next
+            scope.names, scope.defaults = names, defaults
+            del reference.tape[counts[0] :], reference.tensors[counts[1] :], reference.expectations[counts[2] :]
+            reference.modules = modules
+            reference.calls.clear()
+            for key, used in shared.items():
+                names[key].used = used
+            self.flow = flow
+            return False
+
+    def statement(self, top: bool) -> Any:
+        roll = self.random.random()
+        if roll < 0.06:
+            return tree.Let(0, 0, name(f"m{self.random.randrange(6)}"), self.integer(self.pick(_CHANNELS)), "")
+        if roll < 0.10:
+            return self.default()
+        if roll < 0.14:
+            element = self.element(2)
+            return tree.Share(0, 0, name(f"s{self.random.randrange(4)}"), element, "")
+        if roll < 0.18 and self.flow:
+            return self.expectation()
+        elements = [self.element(3) for _ in range(self.pick((1, 1, 2, 3)))]
+        known = self.values()
+        if known and self.chance(0.25 if self.flow else 0.9):
+            elements.insert(0, call(self.pick(known)))
+        if self.chance(0.06):
+            elements[-1] = tree.Checked(0, 0, elements[-1], self.written_shape())
+        return line(*elements)
+
+    def values(self) -> list[str]:
+        return [n for n, v in self.scope.names.items() if isinstance(v, Value)]
+
+    def default(self) -> tree.Default:
+        cls = self.pick(self.layers)
+        options = [a for a in cls.signature().arguments.values() if not a.reference and not a.required]
+        if not options:
+            cls = self.catalog.find("conv")
+            assert cls is not None
+            options = [cls.signature().arguments["bias"]]
+        chosen = self.pick(options)
+        return tree.Default(0, 0, name(cls.word), (argument(self.for_argument(cls, chosen), chosen.name),), "")
+
+    def expectation(self) -> tree.Expect:
+        value = self.sizes_of(self.flow[0])
+        expected = self.pick(value) if value else 1
+        left = self.pick((tree.Attribute(0, 0, name("out"), "c"), name("params"), name("layers"), number(expected)))
+        operator = self.pick((">=", "<=", ">", "==", "!="))
+        return tree.Expect(0, 0, tree.Binary(0, 0, operator, left, number(self.pick((0, 1, expected, 10**6)))), "")
+
+    def sizes_of(self, value: Value) -> list[int]:
+        return list(self.reference.tensors[value.number].shape[1:])
+
+    def written_shape(self) -> Any:
+        sizes = self.sizes_of(self.flow[0]) if self.flow else [1]
+        if self.chance(0.3):
+            sizes[self.random.randrange(len(sizes))] += 1
+        return tree.Size(0, 0, tuple(sizes)) if len(sizes) > 1 else number(sizes[0])
+
+    # ------------------------------------------------------------ elements
+
+    def element(self, depth: int) -> Any:
+        element = self.bare(depth)
+        if self.chance(0.12):
+            element = labelled(element, self.label(), self.chance(0.35) and not isinstance(element, tree.Call))
+        return element
+
+    def bare(self, depth: int) -> Any:
+        roll = self.random.random()
+        if depth > 0 and roll < 0.36:
+            make: Callable[[int], Any] = self.pick(
+                (self.branches, self.branches, self.gate, self.repeat, self.condition, self.loop, self.row)
+            )
+            return make(depth - 1)
+        if roll < 0.46 and self.blocks:
+            return self.block_call()
+        shared = [n for n, v in self.scope.names.items() if isinstance(v, Shared)]
+        if roll < 0.52 and shared:
+            return call(self.pick(shared))
+        return self.fitting() if roll < 0.8 else self.layer()
+
+    def row(self, depth: int) -> tree.Group:
+        return group(chain(*[self.element(depth) for _ in range(self.pick((1, 2, 2)))]))
+
+    def branches(self, depth: int) -> Any:
+        def branch() -> tree.Chain:
+            if self.chance(0.25):
+                return chain(call("id"))
+            known = self.values()
+            if known and self.chance(0.15):
+                return chain(call(self.pick(known)))
+            return chain(
+                *[self.element(depth) if self.chance(0.3) else self.keeping() for _ in range(self.pick((1, 2)))]
+            )
+
+        merge = call(self.pick(("add", "cat", "mul", "sub", "maximum", "mean", "div", "minimum")))
+        some = group(*[branch() for _ in range(self.pick((2, 2, 2, 3)))])
+        return group(chain(some, merge)) if self.chance(0.95) else some
+
+    def gate(self, depth: int) -> tree.Group:
+        inner = [call("gap"), call("conv", argument(self.integer(self.channels()))), call("sigmoid")]
+        return group(chain(group(chain(call("id")), chain(*inner)), call("mul")))
+
+    def repeat(self, depth: int) -> tree.Repeat:
+        inner = self.keeping() if self.chance(0.6) else self.element(depth)
+        count = self.integer(self.pick((0, 1, 2, 2, 3)))
+        return tree.Repeat(0, 0, inner, count)
+
+    def condition(self, depth: int) -> tree.Condition:
+        def part() -> tree.Body:
+            return body(line(*[self.element(depth) for _ in range(self.pick((1, 1, 2)))]))
+
+        known = [*self.values(), *(["in"] if "in" in self.scope.names else [])]
+        left: Any = self.integer(self.channels())
+        if known and self.chance(0.5):
+            left = tree.Attribute(0, 0, name(self.pick(known)), self.pick(("c", "h", "w", "l")))
+        test: Any = tree.Binary(0, 0, self.pick(("==", "!=", "<", ">=")), left, number(self.channels()))
+        if self.chance(0.2):
+            test = self.pick(
+                (
+                    literal(self.chance(0.5)),
+                    tree.Unary(0, 0, "not", test),
+                    tree.Binary(0, 0, "and", test, literal(True)),
+                )
+            )
+        return tree.Condition(0, 0, test, part(), part() if self.chance(0.5) else None)
+
+    def loop(self, depth: int) -> tree.Loop:
+        if self.chance(0.3):
+            index = f"j{depth}"
+            inner = self.keeping()
+            if self.chance(0.4):
+                inner = tree.Named(0, 0, inner, tree.Label(0, 0, (f"{self.label()}_", name(index))), False)
+            return tree.Loop(0, 0, (name(index),), number(0), self.integer(self.pick((0, 1, 2, 3))), body(line(inner)))
+        rows = [[self.pick(_CHANNELS), self.pick((1, 1, 2, 3))] for _ in range(self.pick((1, 2, 2, 3)))]
+        if self.chance(0.04):
+            rows[-1].pop()
+        names = (name(f"c{depth}"), name(f"k{depth}"))
+        inner = call("conv", argument(names[0]), argument(names[1], "k"), argument(number(1), "p"))
+        more = [self.keeping()] if self.chance(0.5) else []
+        return tree.Loop(0, 0, names, literal(rows), None, body(line(inner, *more)))
+
+    def block_call(self) -> Any:
+        definition = self.pick(self.blocks)
+        given = []
+        for parameter in definition.parameters:
+            if self.chance(0.4):
+                value = self.pick(_CHANNELS) if isinstance(parameter.default, tree.Number) else None
+                node = parameter.default if value is None else self.integer(value)
+                given.append(argument(node, parameter.name.text if self.chance(0.6) or given else None))
+        element = call(definition.name.text, *given)
+        if definition.takes and self.chance(0.9):
+            known = self.values()
+            other = chain(call(self.pick(known))) if known and self.chance(0.5) else chain(self.keeping())
+            return group(chain(group(chain(call("id")), other), element))
+        return element
+
+    # ------------------------------------------------------------ layers
+
+    def channels(self) -> int:
+        """The channels of what flows, or others."""
+        if self.flow and self.chance(0.6):
+            value = self.flow[0]
+            sizes = self.sizes_of(value)
+            return sizes[-1] if value.kind == "tokens" else sizes[0]
+        found: int = self.pick(_CHANNELS)
+        return found
+
+    def keeping(self) -> tree.Call:
+        """A layer that changes no shape, if it fits at all."""
+        if self.chance(0.5):
+            return self.activation()
+        size = self.pick((1, 3, 3, 5))
+        if self.chance(0.4):
+            return self.pick((call("bn"), call("dropout", argument(number(0.5))), call("gn", argument(number(1)))))
+        padding = argument(number(size // 2), "p") if self.chance(0.8) else argument(name("same"), "p")
+        return call("conv", argument(self.integer(self.channels())), argument(number(size), "k"), padding)
+
+    def activation(self) -> tree.Call:
+        parts = [n for n, v in self.scope.names.items() if isinstance(v, Part) and not isinstance(v.target, tree.Block)]
+        return call(self.pick(parts)) if parts and self.chance(0.3) else call(self.pick(_ACTIVATIONS))
+
+    def fitting(self) -> tree.Call:
+        """A layer that takes what flows."""
+        if not self.flow:
+            return self.layer()
+        kind = self.flow[0].kind
+        rank = len(self.sizes_of(self.flow[0])) - 1
+        suitable = [c for c in self.layers if kind in c.accepts and (kind != "map" or rank in c.ranks)]
+        return self.layer(self.pick(suitable or self.layers))
+
+    def layer(self, cls: type[Layer] | None = None) -> tree.Call:
+        cls = cls or self.pick(self.layers)
+        assert cls is not None
+        signature = cls.signature()
+        given = []
+        by_place = True
+        for declared in signature.arguments.values():
+            if not declared.required and not self.chance(0.25 if len(signature.arguments) > 3 else 0.4):
+                by_place = False
+                continue
+            if declared.required and self.chance(0.01):
+                by_place = False
+                continue
+            if declared.reference:
+                known = self.values()
+                value: Any = name(self.pick(known)) if known else number(1)
+            else:
+                value = self.for_argument(cls, declared)
+            if declared.positional and by_place and not _is_call_like(value):
+                given.append(argument(value))
+            else:
+                given.append(
+                    argument(value, declared.letter if declared.letter and self.chance(0.5) else declared.name)
+                )
+        merges = cls.inputs[1] != 1
+        if merges and self.chance(0.6):
+            given += [argument(name(n)) for n in self.random.sample(self.values(), min(1, len(self.values())))]
+        word = self.pick((cls.word, *cls.aliases))
+        return call(word, *given)
+
+    def for_argument(self, cls: type[Layer], declared: Argument) -> Any:
+        """A value for an argument of a layer: mostly one that makes sense."""
+        text = str(declared.type)
+        if declared.words and (self.chance(0.7) or "int" not in text):
+            word = self.pick(declared.words)
+            return tree.String(0, 0, word) if word == "default" else name(word)
+        if declared.name == "groups" and self.flow:
+            channels = self.channels()
+            return number(self.pick([g for g in range(1, channels + 1) if channels % g == 0]))
+        if declared.type is bool:
+            return literal(self.chance(0.5))
+        if "float" in text:
+            return literal(self.pick((0.0, 0.1, 0.2, 0.5, 1.0, 1.5, 2.0, -0.5, 1e-5)))
+        small = self.pick((1, 1, 1, 2, 2, 2, 3, 3, 4, 0)) if self.chance(0.97) else self.pick((-1, 0, 7, 2.5))
+        if declared.name in ("channels", "features", "size", "width", "shape") and self.chance(0.8):
+            small = self.channels()
+        if "tuple" in text and self.chance(0.25):
+            rank = max(1, len(self.sizes_of(self.flow[0])) - 1) if self.flow else 2
+            rank = rank if self.chance(0.9) else self.pick((1, 2, 3))
+            sizes = tuple(
+                self.pick((0, 1, 1, 2, 3)) if declared.name == "padding" else self.pick((1, 1, 2, 3))
+                for _ in range(rank)
+            )
+            if rank > 1 and self.chance(0.5):
+                return tree.Size(0, 0, sizes)
+            return literal(sizes)
+        return self.integer(small) if isinstance(small, int) else literal(small)
+
+    def integer(self, value: int) -> Any:
+        """A whole number, written out or worked out."""
+        known = [n for n, v in self.scope.names.items() if isinstance(v, int) and not isinstance(v, bool)]
+        if known and self.chance(0.3):
+            chosen = self.pick(known)
+            rest = value - self.scope.names[chosen]
+            if rest == 0 or self.chance(0.3):
+                return name(chosen)
+            return tree.Binary(0, 0, "+" if rest > 0 else "-", name(chosen), number(abs(rest)))
+        if value > 1 and value % 2 == 0 and self.chance(0.1):
+            return tree.Binary(0, 0, "*", number(2), number(value // 2))
+        return literal(value)
+
+
+def _is_call_like(value: Any) -> bool:
+    """Whether a value cannot stand alone by its place."""
+    return isinstance(value, tree.List)
+
+
+def slip(random: Random, file: tree.File) -> tree.File:
+    """The file with one number, word, element or argument changed."""
+    nodes = [node for node in _nodes(file) if isinstance(node, tree.Number | tree.Chain | tree.Call | tree.Size)]
+    for _ in range(20):
+        node = random.choice(nodes)
+        changed: Any = None
+        match node:
+            case tree.Number(value=value):
+                changed = number(max(0, random.choice((value + 1, value - 1, 2 * value, value // 2))))
+            case tree.Size(extents=extents):
+                at = random.randrange(len(extents))
+                size = max(0, int(extents[at]) + random.choice((-1, 1)))
+                changed = tree.Size(0, 0, (*extents[:at], size, *extents[at + 1 :]))
+            case tree.Chain(elements=elements) if len(elements) > 1:
+                at = random.randrange(len(elements) - 1)
+                swapped = (*elements[:at], elements[at + 1], elements[at], *elements[at + 2 :])
+                changed = tree.Chain(0, 0, random.choice((swapped, elements[:at] + elements[at + 1 :])))
+            case tree.Call(arguments=arguments) if arguments:
+                at = random.randrange(len(arguments))
+                changed = tree.Call(0, 0, node.name, arguments[:at] + arguments[at + 1 :])
+        if changed is not None and changed != node:
+            found: tree.File = _with(file, node, changed)
+            return found
+    return file
+
+
+def _nodes(node: tree.Node) -> list[tree.Node]:
+    found = [node]
+    for field in type(node).__match_args__[2:]:
+        value = getattr(node, field)
+        for inner in value if isinstance(value, tuple) else (value,):
+            if isinstance(inner, tree.Node):
+                found += _nodes(inner)
+    return found
+
+
+def _with(node: Any, old: tree.Node, new: tree.Node) -> Any:
+    """The tree with one node replaced."""
+    if node is old:
+        return new
+    if isinstance(node, tuple):
+        return tuple(_with(item, old, new) for item in node)
+    if not isinstance(node, tree.Node):
+        return node
+    return replace(node, **{f: _with(getattr(node, f), old, new) for f in type(node).__match_args__[2:]})

@@ -1,0 +1,884 @@
+"""The language, run eagerly: a walk over the tree that calls torch at each layer and infers nothing.
+
+It follows grammar/README.md. From the layers it takes what is declared for the text (words, arguments, the kinds they
+take) and the constructor in torch; whether that accepts what flows in, torch alone decides.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import torch
+from pydantic import ValidationError
+from torch import nn
+
+from archdsl.elaborate.expressions import round_to
+from archdsl.elaborate.naming import refused_name
+from archdsl.layers import STANDARD, Call, Catalog, Layer, Tensor
+from archdsl.lowering.helpers import HELPERS
+from archdsl.syntax import tree
+
+BATCH = 2
+MOST_VALUES = 200_000
+"""Beyond so many values a tensor is no longer small; the network is not judged."""
+
+SCOPE: dict[str, Any] = {"torch": torch, "nn": nn, "F": nn.functional}
+for _source in HELPERS.values():
+    exec(_source, SCOPE)
+
+_COMPACT = re.compile(r"([a-z])([0-9]+(?:x[0-9]+)*)")
+
+
+class RefusedError(Exception):
+    """What a rule of the language or torch itself does not allow."""
+
+
+class TooLargeError(Exception):
+    """Nothing is wrong, but it is not small."""
+
+
+class Value(NamedTuple):
+    """A tensor that flows, by its number on the tape, with the kind that the language gives it."""
+
+    number: int
+    kind: Any
+    vocabulary: int | None = None
+
+
+@dataclass(frozen=True)
+class Op:
+    """A layer that was run."""
+
+    path: str
+    layer: Layer
+    tensors: tuple[Tensor, ...]
+    run: Callable[..., Any]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    kinds: tuple[Any, ...]
+    reused: bool
+
+
+@dataclass(eq=False)
+class Frame:
+    """A module being filled."""
+
+    path: str
+    numbered: bool = False
+    reused: bool = False
+    names: set[str] = field(default_factory=set)
+    counters: dict[str, int] = field(default_factory=dict)
+    next: int = 0
+
+    def take(self, name: str) -> None:
+        if name in self.names:
+            raise RefusedError(f"{name} is taken")
+        self.names.add(name)
+        self.next += self.numbered
+
+    def default(self, word: str, is_module: bool) -> str:
+        if self.numbered and is_module:
+            while str(self.next) in self.names:
+                self.next += 1
+            name = str(self.next)
+            self.next += 1
+        else:
+            count = self.counters.get(word, 0) + 1
+            while f"{word}{count}" in self.names:
+                count += 1
+            self.counters[word] = count
+            name = f"{word}{count}"
+        self.names.add(name)
+        return name
+
+    def copy(self) -> Frame:
+        return replace(self, names=set(self.names), counters=dict(self.counters))
+
+
+@dataclass(eq=False)
+class Scope:
+    """Names that are known in a body."""
+
+    parent: Scope | None = None
+    names: dict[str, Any] = field(default_factory=dict)
+    defaults: dict[str, dict[str, tuple[tree.Argument, Scope]]] = field(default_factory=dict)
+    home: Scope | None = None
+    """Where values named in this body are known: the block's or the network's own."""
+
+    def inside(self) -> Scope:
+        return Scope(self, {}, self.defaults, self.home)
+
+    def find(self, name: str) -> Any:
+        at: Scope | None = self
+        while at is not None:
+            if name in at.names:
+                return at.names[name]
+            at = at.parent
+        return None
+
+
+@dataclass(frozen=True)
+class Part:
+    """A layer or a block as a value, perhaps with arguments."""
+
+    target: Any
+    arguments: tuple[tuple[tree.Argument, Scope], ...] = ()
+
+
+@dataclass(eq=False)
+class Shared:
+    statement: tree.Share
+    scope: Scope
+    frame: Frame
+    used: bool = False
+
+
+Flow = tuple[Value, ...]
+
+
+class Reference:
+    """One network, run while it is read."""
+
+    def __init__(self, file: tree.File, catalog: Catalog = STANDARD) -> None:
+        self.catalog = catalog
+        self.tape: list[Op] = []
+        self.tensors: list[torch.Tensor] = []
+        self.modules: dict[str, tuple[str, Any]] = {}
+        self.inputs: list[tuple[str, Value]] = []
+        self.outputs: list[tuple[str, Value, bool]] = []
+        self.expectations: list[tuple[tree.Expect, Scope]] = []
+        self.frame = Frame("")
+        self.calls: list[tree.Block] = []
+        self.file = Scope()
+        self.file.home = self.file
+        self.definitions: dict[str, Any] = {}
+        for definition in file.definitions:
+            self.define(definition)
+
+    def define(self, definition: Any) -> None:
+        if isinstance(definition, tree.Default):
+            self.default(definition, self.file)
+            return
+        name = definition.name.text
+        if name in self.definitions:
+            raise RefusedError(f"{name} is defined twice")
+        self.definitions[name] = definition
+        if isinstance(definition, tree.Block):
+            self.file.names[name] = Part(definition)
+        elif isinstance(definition, tree.Let):
+            self.file.names[name] = self.value(definition.value, self.file)
+
+    # ------------------------------------------------------------ networks
+
+    def network(self, name: str) -> None:
+        """Runs a network of the file, all of it."""
+        net = self.defined(name)
+        given: list[tuple[tree.Argument, Scope]] = []
+        expectations: list[tree.Expect] = []
+        while isinstance(net, tree.Variant):
+            base = self.defined(net.base.text)
+            names = [p.name.text for p in self.root(net).parameters]
+            own = self.by_name(net.arguments, names)
+            given = [*own, *[(a, s) for a, s in given if a.name and a.name.text not in {o.name.text for o, _ in own}]]
+            given = self.overridden(own, given)
+            if net.body:
+                expectations += net.body.statements
+            net = base
+        scope = self.begin()
+        self.parameters(net.parameters, given, scope)
+        flow = self.body(net.body, (), scope)
+        self.end(flow, expectations, scope)
+
+    def root(self, net: Any) -> tree.Net:
+        while isinstance(net, tree.Variant):
+            net = self.defined(net.base.text)
+        return net
+
+    def defined(self, name: str) -> Any:
+        found = self.definitions.get(name)
+        if not isinstance(found, tree.Net | tree.Variant):
+            raise RefusedError(f"no network {name}")
+        return found
+
+    def by_name(self, arguments: Sequence[tree.Argument], names: list[str]) -> list[tuple[tree.Argument, Scope]]:
+        """Arguments with the names of their places."""
+        named = []
+        for position, argument in enumerate(arguments):
+            if argument.name is None:
+                if position >= len(names):
+                    raise RefusedError("too many arguments")
+                argument = tree.Argument(0, 0, tree.Name(0, 0, names[position]), argument.value)
+            named.append((argument, self.file))
+        if len({a.name.text for a, _ in named}) < len(named):
+            raise RefusedError("an argument is given twice")
+        return named
+
+    @staticmethod
+    def overridden(
+        own: list[tuple[tree.Argument, Scope]], outer: list[tuple[tree.Argument, Scope]]
+    ) -> list[tuple[tree.Argument, Scope]]:
+        merged = {a.name.text: (a, s) for a, s in own}
+        merged |= {a.name.text: (a, s) for a, s in outer if a.name.text not in merged or (a, s) not in own}
+        return list(merged.values())
+
+    def begin(self) -> Scope:
+        scope = Scope(self.file, {}, self.file.defaults)
+        scope.home = scope
+        return scope
+
+    def end(self, flow: Flow, promised: Sequence[tree.Expect] = (), scope: Scope | None = None) -> None:
+        """What the network gives, and whether it keeps what it promises."""
+        if not self.outputs:
+            if not flow:
+                raise RefusedError("nothing comes out")
+            self.outputs = [("", value, False) for value in flow]
+        elif all(training for _, _, training in self.outputs):
+            raise RefusedError("nothing comes out but in training")
+        if not self.tape:
+            raise RefusedError("there is no layer")
+        pairs = [*self.expectations, *((statement, scope or self.file) for statement in promised)]
+        for statement, where in pairs:
+            inner = where.inside()
+            inner.names = {k: v for k, v in self.facts().items() if where.find(k) is None}
+            if self.value(statement.condition, inner) is not True:
+                raise RefusedError("an expectation does not hold")
+
+    def facts(self) -> dict[str, Any]:
+        modules = {id(m): m for _, m in self.modules.values() if isinstance(m, nn.Module)}
+        return {
+            "params": sum(p.numel() for m in modules.values() for p in m.parameters()),
+            "layers": len(self.tape),
+            "out": self.outputs[0][1],
+        }
+
+    # ------------------------------------------------------------ statements
+
+    def body(self, body: tree.Body, flow: Flow, scope: Scope) -> Flow:
+        for statement in body.statements:
+            flow = self.statement(statement, flow, scope)
+        return flow
+
+    def statement(self, statement: tree.Statement, flow: Flow, scope: Scope) -> Flow:
+        match statement:
+            case tree.Line():
+                return self.chain(statement.chain, flow, scope)
+            case tree.Input():
+                if self.calls or self.frame.path:
+                    raise RefusedError("an input in a block")
+                value = self.input(statement, scope)
+                alone = not self.tape and len(self.inputs) > 1
+                return (*flow, value) if alone else (value,)
+            case tree.Output():
+                if self.calls or self.frame.path:
+                    raise RefusedError("an output in a block")
+                for name in statement.names:
+                    value = scope.find(name.text)
+                    if not isinstance(value, Value) or name.text in [n for n, _, _ in self.outputs]:
+                        raise RefusedError(f"{name.text} cannot be an output")
+                    self.outputs.append((name.text, value, statement.when is not None))
+            case tree.Let():
+                if statement.name.text in scope.names:
+                    raise RefusedError(f"{statement.name.text} is set twice")
+                scope.names[statement.name.text] = self.value(statement.value, scope)
+            case tree.Default():
+                self.default(statement, scope)
+            case tree.Share():
+                name = statement.name.text
+                if name in scope.names or refused_name(name) or isinstance(statement.element, tree.Named):
+                    raise RefusedError(f"{name} cannot be shared")
+                self.frame.take(name)
+                scope.names[name] = Shared(statement, scope, self.frame)
+            case tree.Expect():
+                if not self.calls:
+                    self.expectations.append((statement, scope))
+                elif self.value(statement.condition, scope) is not True:
+                    raise RefusedError("an expectation does not hold")
+            case _:
+                raise AssertionError(statement)
+        return flow
+
+    def default(self, statement: tree.Default, scope: Scope) -> None:
+        cls = self.catalog.find(statement.layer.text)
+        if cls is None:
+            raise RefusedError(f"no layer {statement.layer.text}")
+        given, extra = self.sorted(cls, [(a, scope) for a in statement.arguments], scope)
+        if extra:
+            raise RefusedError("too many arguments")
+        scope.defaults = {**scope.defaults, cls.word: {**scope.defaults.get(cls.word, {}), **given}}
+
+    def input(self, statement: tree.Input, scope: Scope) -> Value:
+        name = statement.name.text if statement.name else "input"
+        if name in [n for n, _ in self.inputs] or (statement.name and refused_name(name)):
+            raise RefusedError(f"{name} is no name for an input")
+        shape = self.value(statement.shape, scope)
+        sizes = shape if isinstance(shape, tuple) else (shape,)
+        if not all(_whole(size) and size >= 1 for size in sizes):
+            raise RefusedError("sizes are whole numbers from 1 up")
+        kind = statement.kind.text if statement.kind else "map" if len(sizes) > 1 else "vector"
+        vocabulary = self.value(statement.vocabulary, scope) if statement.vocabulary else None
+        if kind == "ids":
+            x: torch.Tensor = torch.randint(0, vocabulary, (BATCH, *map(int, sizes)))
+        else:
+            # Torch 2.13 crashes in the backward pass of a GroupNorm on channels-last memory that needs no gradient.
+            x = torch.randn(BATCH, *map(int, sizes), dtype=torch.float64, requires_grad=True)
+        if kind == "map" and len(sizes) == 1:
+            kind = "vector"
+        value = Value(self.push(x), kind, vocabulary)
+        self.inputs.append((name, value))
+        self.frame.names.add(name)
+        if statement.name:
+            scope.names[name] = value
+        return value
+
+    # ------------------------------------------------------------ elements
+
+    def chain(self, chain: tree.Chain, flow: Flow, scope: Scope) -> Flow:
+        for place, element in enumerate(chain.elements):
+            flow = self.element(element, flow, scope, place == 0)
+        return flow
+
+    def element(
+        self,
+        element: Any,
+        flow: Flow,
+        scope: Scope,
+        first: bool = False,
+        label: str | None = None,
+        numbered: bool = False,
+    ) -> Flow:
+        match element:
+            case tree.Call():
+                return self.call(element, flow, scope, first, label, numbered)
+            case tree.Checked():
+                flow = self.element(element.element, flow, scope, first, label, numbered)
+                self.check(element, flow, scope)
+                return flow
+            case tree.Named():
+                return self.named(element, flow, scope, first)
+        if label is not None:
+            with_name = Frame(self.child(label), numbered, self.frame.reused)
+            self.frame.take(label)
+            return self.within(with_name, label, lambda: self.element(element, flow, scope))
+        match element:
+            case tree.Group():
+                return self.group(element, flow, scope)
+            case tree.Repeat():
+                count = self.value(element.count, scope)
+                if not _whole(count) or count < 0:
+                    raise RefusedError("a repeat needs a whole number")
+                for _ in range(int(count)):
+                    flow = self.element(element.element, flow, scope)
+                return flow
+            case tree.Condition():
+                test = self.value(element.test, scope)
+                if not isinstance(test, bool):
+                    raise RefusedError("a condition is yes or no")
+                body = element.then if test else element.otherwise
+                return flow if body is None else self.body(body, flow, scope.inside())
+            case tree.Loop():
+                return self.loop(element, flow, scope)
+        raise AssertionError(element)
+
+    def group(self, group: tree.Group, flow: Flow, scope: Scope) -> Flow:
+        branches = group.branches
+        if len(branches) == 1:
+            return self.chain(branches[0], flow, scope)
+        apart = len(flow) == len(branches)
+        results: list[Value] = []
+        for number, branch in enumerate(branches):
+            if len(flow) > 1 and not apart and not self.starts_with_a_value(branch, scope):
+                raise RefusedError("several values flow into other branches")
+            results += self.chain(branch, (flow[number],) if apart else flow, scope)
+        return tuple(results)
+
+    @staticmethod
+    def starts_with_a_value(branch: tree.Chain, scope: Scope) -> bool:
+        first: Any = branch.elements[0]
+        while isinstance(first, tree.Named | tree.Checked):
+            first = first.element
+        is_name = isinstance(first, tree.Call) and not first.arguments
+        return is_name and isinstance(scope.find(first.name.text), Value)
+
+    def loop(self, loop: tree.Loop, flow: Flow, scope: Scope) -> Flow:
+        rows = self.value(loop.rows, scope)
+        if loop.stop is not None:
+            stop = self.value(loop.stop, scope)
+            if not isinstance(rows, int) or not isinstance(stop, int):
+                raise RefusedError("a range runs between whole numbers")
+            rows = tuple(range(rows, stop))
+        if not isinstance(rows, tuple):
+            raise RefusedError("a loop runs over a list")
+        names = [name.text for name in loop.names]
+        for row in rows:
+            values = row if len(names) > 1 and isinstance(row, tuple) else (row,)
+            if len(values) != len(names):
+                raise RefusedError("a row of another length")
+            inner = scope.inside()
+            inner.names = dict(zip(names, values, strict=True))
+            flow = self.body(loop.body, flow, inner)
+        return flow
+
+    def named(self, named: tree.Named, flow: Flow, scope: Scope, first: bool) -> Flow:
+        label = ""
+        for part in named.label.parts:
+            value = part if isinstance(part, str) else self.value(part, scope)
+            if isinstance(value, bool) or not isinstance(value, int | str) or (isinstance(value, int) and value < 0):
+                raise RefusedError("no part of a name")
+            label += str(value)
+        if refused_name(label) or (label[0].isdigit() and not label.isdigit()):
+            raise RefusedError(f"{label} is no name")
+        inner = named.element
+        while isinstance(inner, tree.Checked):
+            inner = inner.element
+        if isinstance(inner, tree.Named):
+            raise RefusedError("two names")
+        flow = self.element(named.element, flow, scope, first, label, named.numbered)
+        if not label.isdigit():
+            home = scope.home
+            assert home is not None
+            if label in home.names and not isinstance(home.names[label], Value):
+                raise RefusedError(f"{label} is no value here")
+            home.names[label] = flow[0] if len(flow) == 1 else None
+        return flow
+
+    def check(self, checked: tree.Checked, flow: Flow, scope: Scope) -> None:
+        wanted = self.value(checked.shape, scope)
+        sizes = wanted if isinstance(wanted, tuple) else (wanted,)
+        if len(flow) != 1 or sizes != tuple(self.tensors[flow[0].number].shape[1:]):
+            raise RefusedError("another shape")
+
+    # ------------------------------------------------------------ calls
+
+    def call(self, call: tree.Call, flow: Flow, scope: Scope, first: bool, label: str | None, numbered: bool) -> Flow:
+        name = call.name.text
+        found = scope.find(name)
+        layer = self.catalog.find(name)
+        arguments = [(a, scope) for a in call.arguments]
+        if isinstance(found, Part):
+            arguments = [*found.arguments, *arguments]
+            if isinstance(found.target, tree.Block):
+                return self.block(found.target, arguments, flow, label, numbered)
+            layer = found.target
+        elif isinstance(found, Shared):
+            if label is not None:
+                self.frame.names.add(label)
+            return self.shared(found, call, flow)
+        elif isinstance(found, Value) and (layer is None or (first and not arguments)):
+            if layer is not None or arguments or not first:
+                raise RefusedError(f"{name} is a value")
+            if label is not None:
+                self.frame.take(label)
+            return (found,)
+        if layer is None or numbered:
+            raise RefusedError(f"{name} is no layer")
+        return self.layer(layer, arguments, flow, scope, label)
+
+    def block(
+        self,
+        definition: tree.Block,
+        arguments: list[tuple[tree.Argument, Scope]],
+        flow: Flow,
+        label: str | None,
+        numbered: bool,
+    ) -> Flow:
+        if any(definition is outer for outer in self.calls):
+            raise RefusedError("recursion")
+        inner = Scope(self.file, {}, self.file.defaults)
+        inner.home = inner
+        self.parameters(definition.parameters, arguments, inner)
+        names = [take.text for take in definition.takes] or ["in"]
+        if len(names) != len(flow):
+            raise RefusedError("another number of values")
+        inner.names |= dict(zip(names, flow, strict=True))
+
+        def walk() -> Flow:
+            self.calls.append(definition)
+            result = self.body(definition.body, () if definition.takes else flow, inner)
+            self.calls.pop()
+            if not result:
+                raise RefusedError("the block gives nothing")
+            return result
+
+        if label is None and not numbered and _bare(definition.body):
+            return walk()
+        if label is None:
+            label = self.frame.default(definition.name.text, is_module=True)
+        else:
+            self.frame.take(label)
+        return self.within(Frame(self.child(label), numbered, self.frame.reused), label, walk)
+
+    def within(self, frame: Frame, name: str, walk: Callable[[], Flow]) -> Flow:
+        outer, ops = self.frame, len(self.tape)
+        self.frame = frame
+        flow = walk()
+        self.frame = outer
+        if len(self.tape) == ops:  # it holds nothing, and so is no module
+            outer.names.discard(name)
+            outer.next -= outer.numbered and name.isdigit()
+        return flow
+
+    def child(self, name: str) -> str:
+        return f"{self.frame.path}.{name}" if self.frame.path else name
+
+    def parameters(
+        self, parameters: Sequence[tree.Parameter], given: list[tuple[tree.Argument, Scope]], inner: Scope
+    ) -> None:
+        names = [p.name.text for p in parameters]
+        for argument, scope in given:
+            if argument.name is not None:
+                name, value = argument.name.text, self.value(argument.value, scope)
+            else:
+                match = _compact(argument.value)
+                if match and match[0] in names and scope.find(argument.value.text) is None:
+                    name, value = match
+                else:
+                    free = [n for n in names if n not in inner.names]
+                    if not free:
+                        raise RefusedError("too many arguments")
+                    name, value = free[0], self.value(argument.value, scope)
+            if name not in names or name in inner.names:
+                raise RefusedError(f"no parameter {name}, or given twice")
+            inner.names[name] = value
+        for parameter in parameters:
+            if parameter.name.text not in inner.names:
+                if parameter.default is None:
+                    raise RefusedError(f"{parameter.name.text} is missing")
+                inner.names[parameter.name.text] = self.value(parameter.default, inner)
+
+    def shared(self, shared: Shared, call: tree.Call, flow: Flow) -> Flow:
+        if call.arguments or self.frame.path != shared.frame.path:
+            raise RefusedError("a shared module in another place, or with arguments")
+        outer = self.frame
+        self.frame = Frame(outer.path, False, shared.used)
+        flow = self.element(shared.statement.element, flow, shared.scope, label=shared.statement.name.text)
+        self.frame = outer
+        shared.used = True
+        return flow
+
+    # ------------------------------------------------------------ layers
+
+    def sorted(
+        self, cls: type[Layer], given: list[tuple[tree.Argument, Scope]], scope: Scope
+    ) -> tuple[dict[str, tuple[tree.Argument, Scope]], list[tuple[tree.Argument, Scope]]]:
+        """Arguments by the field that they are for, and those without one."""
+        signature = cls.signature()
+        fields: dict[str, tuple[tree.Argument, Scope]] = {}
+        extra = []
+        for argument, where in given:
+            if argument.name is not None:
+                found = signature.find(argument.name.text)
+                if found is None:
+                    raise RefusedError(f"{cls.word} has no {argument.name.text}")
+                name = found.name
+            elif (match := _compact(argument.value)) and match[0] in signature.letters:
+                name = signature.letters[match[0]].name
+                size = match[1]
+                node = tree.Size(0, 0, size) if isinstance(size, tuple) else tree.Number(0, 0, size)
+                argument = tree.Argument(0, 0, None, node)
+            else:
+                free = [a.name for a in signature.positional if a.name not in fields]
+                if not free:
+                    extra.append((argument, where))
+                    continue
+                name = free[0]
+            if name in fields:
+                raise RefusedError(f"{name} is given twice")
+            fields[name] = (argument, where)
+        return fields, extra
+
+    def layer(
+        self,
+        cls: type[Layer],
+        given: list[tuple[tree.Argument, Scope]],
+        flow: Flow,
+        scope: Scope,
+        label: str | None,
+    ) -> Flow:
+        fields, extra = self.sorted(cls, given, scope)
+        fields = {**scope.defaults.get(cls.word, {}), **fields}
+        signature = cls.signature()
+        values: dict[str, Any] = {}
+        referred: list[Value] = []
+        for name, (argument, where) in fields.items():
+            declared = signature.arguments[name]
+            node = argument.value
+            if isinstance(node, tree.Name) and node.text in declared.words:
+                value: Any = node.text
+            else:
+                value = self.value(node, where)
+            if declared.reference:
+                if not isinstance(value, Value):
+                    raise RefusedError(f"{name} is no value")
+                referred.append(value)
+                value = True
+            elif isinstance(value, Value | Part):
+                raise RefusedError(f"{name} is no number")
+            values[name] = value
+        for argument, where in extra:
+            value = self.value(argument.value, where)
+            if not isinstance(value, Value) or cls.inputs[1] == 1:
+                raise RefusedError("too many arguments")
+            referred.append(value)
+        missing = [a.name for a in signature.arguments.values() if a.required and a.name not in values]
+        if missing:
+            raise RefusedError(f"{missing} is missing")
+        if cls.word == "id":
+            if label is not None:
+                self.frame.take(label)
+            return flow
+        inputs = (*flow, *referred)
+        is_module = cls.is_module and not referred
+        merges = cls.inputs[1] != 1
+        count = len(inputs) if merges else len(flow)
+        if count < cls.inputs[0] or (cls.inputs[1] is not None and count > cls.inputs[1]):
+            raise RefusedError(f"{cls.word} takes another number of values")
+        name = label
+        if name is None:
+            name = self.frame.default(cls.word, is_module)
+        else:
+            self.frame.take(name)
+        return self.apply(cls, values, inputs, self.child(name))
+
+    def apply(self, cls: type[Layer], values: dict[str, Any], inputs: Flow, path: str) -> Flow:
+        """Runs a layer, as torch does."""
+        tensors = tuple(
+            Tensor(v.kind, tuple(self.tensors[v.number].shape[1:]), v.vocabulary if v.kind == "ids" else None)
+            for v in inputs
+        )
+        for tensor in tensors:
+            if tensor.kind not in cls.accepts or (tensor.kind == "map" and tensor.rank not in cls.ranks):
+                raise RefusedError(f"{cls.word} takes another kind than {tensor.kind}")
+        try:
+            layer = cls.model_validate(values)
+        except ValidationError:
+            layer = cls.model_construct(**values)  # let torch say whether it is wrong
+        lowered = layer.lower(*tensors)
+        xs = [self.tensors[value.number] for value in inputs]
+        reused = False
+        if isinstance(lowered, Call):
+            text = lowered.text()
+            known = self.modules.get(path)
+            if known is not None and known[0] != text:
+                raise RefusedError("a shared module would be another one here")
+            reused = known is not None
+            run: Any = known[1] if known else eval(text, SCOPE)
+            if isinstance(run, nn.Module) and not known:
+                run.double().train()
+            self.modules[path] = (text, run)
+        else:
+            names = [f"x{i}" for i in range(len(xs))]
+            run = eval(f"lambda {', '.join(names)}: {lowered.text(names)}", SCOPE)
+            reused = self.frame.reused
+        result = run(*xs)
+        results = tuple(result) if isinstance(result, tuple | list) else (result,)
+        for x in results:
+            if 0 in x.shape or x.shape[0] != BATCH:
+                raise RefusedError("nothing is left of it, or samples are mixed")
+            if x.numel() > MOST_VALUES:
+                raise TooLargeError
+        if not _meant(layer, tensors, results):
+            raise RefusedError("torch makes something else of it than what is written")
+        numbers = tuple(self.push(x) for x in results)
+        declared: Any = layer.output(*tensors)
+        kinds = tuple(t.kind for t in ((declared,) if isinstance(declared, Tensor) else declared))
+        self.tape.append(Op(path, layer, tensors, run, tuple(v.number for v in inputs), numbers, kinds, reused))
+        return tuple(Value(number, kind) for number, kind in zip(numbers, kinds, strict=True))
+
+    def push(self, x: torch.Tensor) -> int:
+        self.tensors.append(x)
+        return len(self.tensors) - 1
+
+    # ------------------------------------------------------------ expressions
+
+    def value(self, node: Any, scope: Scope) -> Any:
+        match node:
+            case tree.Number() | tree.String() | tree.Constant():
+                return node.value
+            case tree.Name():
+                found = scope.find(node.text)
+                if found is None:
+                    layer = self.catalog.find(node.text)
+                    if layer is None:
+                        raise RefusedError(f"unknown {node.text}")
+                    return Part(layer)
+                return found
+            case tree.Size():
+                return tuple(node.extents)
+            case tree.List():
+                return tuple(self.value(item, scope) for item in node.items)
+            case tree.Attribute():
+                return self.attribute(node, scope)
+            case tree.Index():
+                base, index = self.value(node.base, scope), self.value(node.index, scope)
+                if not isinstance(base, tuple) or not _whole(index):
+                    raise RefusedError("no element")
+                return base[int(index)]
+            case tree.Function():
+                return self.function(node, scope)
+            case tree.Unary():
+                operand = self.value(node.operand, scope)
+                if node.operator == "not":
+                    return not _checked(operand, bool)
+                return -_number(operand)
+            case tree.Binary():
+                return self.binary(node, scope)
+        raise AssertionError(node)
+
+    def attribute(self, node: tree.Attribute, scope: Scope) -> Any:
+        base = self.value(node.base, scope)
+        if not isinstance(base, Value):
+            raise RefusedError("only a value has sizes")
+        sizes = tuple(self.tensors[base.number].shape[1:])
+        channel = -1 if base.kind == "tokens" else 0
+        spaces = {"map": sizes[1:], "tokens": sizes[:1], "ids": sizes[:1]}.get(base.kind, ())
+        known = {"shape": sizes, "c": sizes[channel]}
+        if base.kind == "ids":
+            known["c"] = sizes[0]
+        if len(spaces) == 1:
+            known["l"] = spaces[0]
+        if base.kind == "map":
+            known |= dict(zip("whd", reversed(spaces), strict=False))
+        if node.name not in known:
+            raise RefusedError(f"no .{node.name}")
+        return known[node.name]
+
+    def function(self, node: tree.Function, scope: Scope) -> Any:
+        name = node.name.text
+        bound = scope.find(name)
+        if bound is None and name not in _FUNCTIONS:
+            layer = self.catalog.find(name)
+            if layer is None:
+                raise RefusedError(f"unknown {name}")
+            bound = Part(layer)
+        if bound is not None:
+            if not isinstance(bound, Part):
+                raise RefusedError(f"{name} cannot be called")
+            return Part(bound.target, (*bound.arguments, *((a, scope) for a in node.arguments)))
+        values = [self.value(argument.value, scope) for argument in node.arguments]
+        return _FUNCTIONS[name](*values)
+
+    def binary(self, node: tree.Binary, scope: Scope) -> Any:
+        left = self.value(node.left, scope)
+        if node.operator in ("and", "or"):
+            if _checked(left, bool) is (node.operator == "or"):
+                return left
+            return _checked(self.value(node.right, scope), bool)
+        right = self.value(node.right, scope)
+        if isinstance(left, Value | Part) or isinstance(right, Value | Part):
+            raise RefusedError("no number")
+        if node.operator in ("==", "!="):
+            return (left == right) is (node.operator == "==")
+        if node.operator == "+" and isinstance(left, tuple) and isinstance(right, tuple):
+            return left + right
+        a, b = _number(left), _number(right)
+        return {
+            "+": lambda: a + b,
+            "-": lambda: a - b,
+            "*": lambda: a * b,
+            "/": lambda: a / b,
+            "//": lambda: a // b,
+            "%": lambda: a % b,
+            "<": lambda: a < b,
+            "<=": lambda: a <= b,
+            ">": lambda: a > b,
+            ">=": lambda: a >= b,
+        }[node.operator]()
+
+
+def _meant(layer: Any, tensors: tuple[Tensor, ...], results: tuple[torch.Tensor, ...]) -> bool:
+    """Whether torch did what is written; the language has some rules that torch would pass over."""
+    first, result = tensors[0], tuple(results[0].shape[1:])
+    for declared in layer.signature().arguments.values():  # a size gives each axis its own number
+        value = getattr(layer, declared.name)
+        per_axis = isinstance(value, tuple) and _is_per_axis(layer, declared.name)
+        if first.kind == "map" and per_axis and len(value) != first.rank:
+            return False
+    match layer.word:
+        case "reshape":
+            return bool(result == layer.size)
+        case "to_map":
+            return layer.size is None or result[1:] == _each(layer.size, len(result) - 1)
+        case "crop":
+            if (layer.amounts is None) is not layer.like:
+                return False
+            return result[1:] == tensors[1].dims[1:] if layer.like else True
+        case "pad":
+            amounts = layer.amounts if isinstance(layer.amounts, tuple) else (layer.amounts,)
+            return (layer.mode == "zeros" or not layer.value) and min(amounts) >= 0
+        case "upsample":
+            ways = [layer.factor is not None, layer.size is not None, layer.like]
+            return ways.count(True) == 1 and all(factor == int(factor) for factor in _each(layer.factor or 1, 1))
+        case "prelu":
+            return not (layer.per_channel and first.kind == "tokens")
+    if layer.family == "merge":
+        return len({(t.kind, t.rank) for t in tensors}) == 1
+    return True
+
+
+_PER_AXIS = ("kernel", "stride", "padding", "output_padding", "dilation", "size", "factor")
+
+
+def _is_per_axis(layer: Any, name: str) -> bool:
+    return name in _PER_AXIS and layer.family in ("convolution", "pooling", "resampling")
+
+
+def _each(value: Any, count: int) -> tuple[int, ...]:
+    return value if isinstance(value, tuple) else (value,) * count
+
+
+def _spread(function: Callable[[Any], Any]) -> Callable[..., Any]:
+    return lambda *values: function(values[0] if len(values) == 1 and isinstance(values[0], tuple) else values)
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "min": _spread(min),
+    "max": _spread(max),
+    "sum": _spread(sum),
+    "ceil": math.ceil,
+    "floor": math.floor,
+    "round": lambda v: math.floor(v + 0.5) if v >= 0 else -math.floor(-v + 0.5),
+    "abs": abs,
+    "len": len,
+    "round_to": lambda v, by: round_to(v, by),
+}
+
+
+def _compact(node: Any) -> tuple[str, Any] | None:
+    match = _COMPACT.fullmatch(node.text) if isinstance(node, tree.Name) else None
+    if match is None:
+        return None
+    numbers = tuple(map(int, match[2].split("x")))
+    return match[1], numbers[0] if len(numbers) == 1 else numbers
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
+
+
+def _number(value: Any) -> Any:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise RefusedError("no number")
+    return value
+
+
+def _checked(value: Any, kind: type) -> Any:
+    if not isinstance(value, kind):
+        raise RefusedError(f"no {kind.__name__}")
+    return value
+
+
+def _bare(body: tree.Body) -> bool:
+    """Whether a body is nothing but one element with a name, or a condition whose bodies are that."""
+    lines = [s for s in body.statements if not isinstance(s, tree.Let | tree.Default | tree.Expect)]
+    if len(lines) != 1 or not isinstance(lines[0], tree.Line) or len(lines[0].chain.elements) != 1:
+        return False
+    element: Any = lines[0].chain.elements[0]
+    while isinstance(element, tree.Checked):
+        element = element.element
+    if isinstance(element, tree.Condition):
+        return all(b is None or _bare(b) for b in (element.then, element.otherwise))
+    return isinstance(element, tree.Named)
