@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import prod
 from random import Random
 from typing import Any
 
@@ -324,7 +325,7 @@ class _Generator:
         roll = self.random.random()
         if depth > 0 and roll < 0.36:
             make: Callable[[int], Any] = self.pick(
-                (self.branches, self.branches, self.gate, self.repeat, self.condition, self.loop, self.row)
+                (self.branches, self.branches, self.gate, self.head, self.repeat, self.condition, self.loop, self.row)
             )
             return make(depth - 1)
         if roll < 0.46 and self.blocks:
@@ -355,6 +356,16 @@ class _Generator:
     def gate(self, depth: int) -> tree.Group:
         inner = [call("gap"), call("conv", argument(self.integer(self.channels()))), call("sigmoid")]
         return group(chain(group(chain(call("id")), chain(*inner)), call("mul")))
+
+    def head(self, depth: int) -> tree.Group:
+        """From a map to a vector, as networks end."""
+        pooled = [call("gap")] if self.chance(0.5) else []
+        wide = call(
+            "fc",
+            argument(self.integer(self.channels())),
+            *([argument(literal(False), "bias")] if self.chance(0.3) else []),
+        )
+        return group(chain(*pooled, call("flatten"), wide))
 
     def repeat(self, depth: int) -> tree.Repeat:
         inner = self.keeping() if self.chance(0.6) else self.element(depth)
@@ -447,6 +458,10 @@ class _Generator:
     def layer(self, cls: type[Layer] | None = None) -> tree.Call:
         cls = cls or self.pick(self.layers)
         assert cls is not None
+        if self.flow and self.chance(0.7):
+            likely = self.likely(cls)
+            if likely is not None:
+                return likely
         signature = cls.signature()
         given = []
         by_place = True
@@ -473,6 +488,32 @@ class _Generator:
             given += [argument(name(n)) for n in self.random.sample(self.values(), min(1, len(self.values())))]
         word = self.pick((cls.word, *cls.aliases))
         return call(word, *given)
+
+    def likely(self, cls: type[Layer]) -> tree.Call | None:
+        """Layers whose arguments hang together, with such as fit; chance alone would hardly find them."""
+        sizes = self.sizes_of(self.flow[0])
+        rank = max(1, len(sizes) - 1)
+        known = self.values()
+        like = argument(name(self.pick(known)), "like") if known else None
+        match cls.word:
+            case "reshape":
+                parts = _factors(self.random, prod(sizes), self.pick((1, 2, 3, 4)))
+                return call("reshape", argument(tree.Size(0, 0, parts) if len(parts) > 1 else number(parts[0])))
+            case "to_map":
+                parts = _factors(self.random, sizes[0], self.pick((1, 2, 2, 3)))
+                return call("to_map", argument(tree.Size(0, 0, parts) if len(parts) > 1 else number(parts[0])))
+            case "upsample" | "crop":
+                each = [self.pick((1, 2, 3)) for _ in range(rank)]
+                sized: Any = number(each[0]) if rank == 1 or self.chance(0.5) else tree.Size(0, 0, tuple(each))
+                if cls.word == "crop":
+                    return call("crop", argument(sized) if like is None or self.chance(0.6) else like)
+                first = self.pick((argument(sized, "factor"), argument(sized, "size"), like or argument(sized)))
+                mode = {1: "linear", 2: self.pick(("bilinear", "bicubic")), 3: "trilinear"}[min(rank, 3)]
+                more = [argument(name(mode), "mode")] if self.chance(0.5) else []
+                if more and self.chance(0.5):
+                    more.append(argument(literal(self.chance(0.5)), "align_corners"))
+                return call(cls.word, first, *more)
+        return None
 
     def for_argument(self, cls: type[Layer], declared: Argument) -> Any:
         """A value for an argument of a layer: mostly one that makes sense."""
@@ -519,6 +560,16 @@ class _Generator:
 def _is_call_like(value: Any) -> bool:
     """Whether a value cannot stand alone by its place."""
     return isinstance(value, tree.List)
+
+
+def _factors(random: Random, whole: int, count: int) -> tuple[int, ...]:
+    """Numbers whose product is the whole."""
+    parts = []
+    for _ in range(count - 1):
+        part = random.choice([n for n in range(1, whole + 1) if whole % n == 0])
+        parts.append(part)
+        whole //= part
+    return (*parts, whole)
 
 
 def slip(random: Random, file: tree.File) -> tree.File:
