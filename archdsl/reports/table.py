@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from archdsl.reports.numbers import NONE, clean, engineering, field, first_line, port, shapes, sizes, thousands
 from archdsl.reports.rows import Row, footnotes, rows
@@ -14,10 +14,11 @@ from archdsl.reports.schema import Report
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.padding import Padding
-    from rich.table import Table
     from rich.text import Text
 
 _BAR_CELLS = 6
+_GAP = "   "
+_NARROWEST_NAME = 10
 _WIDEST_SHAPE = 24
 _WIDTH_FOR_BARS = 96
 _WIDTH_FOR_FIELDS = 72
@@ -65,43 +66,90 @@ def _indented(content: RenderableType) -> Padding:
     return Padding(content, (0, 1))
 
 
-def _layers(report: Report, shown: Sequence[Row], width: int) -> Table:
-    from rich import box
-    from rich.table import Table
+class _Column(NamedTuple):
+    """A column of the layers' table: its head, its foot, and its cells, which do not wrap."""
+
+    title: str
+    total: str
+    cells: list[Text]
+    is_left: bool = False
+    width: int = 0
+    """The width it has whatever stands in it; 0 for that of the widest cell."""
+
+
+def _layers(report: Report, shown: Sequence[Row], width: int) -> Text:
     from rich.text import Text
 
     leaves = [row for row in shown if not row.opened]
     macs = [row.macs for row in leaves]
     all_macs = None if None in macs else sum(filter(None, macs))
-    bars, fields = width >= _WIDTH_FOR_BARS, width >= _WIDTH_FOR_FIELDS
-    table = Table(
-        box=box.SIMPLE, show_edge=False, show_footer=True, border_style="dim", header_style="bold", footer_style="bold"
-    )
-    # The only column that may shrink: its cells do not wrap either, so that a long name ends in an ellipsis.
-    table.add_column("Layer", f"{len(report.layers)} layers", min_width=10)
-    table.add_column("Output", no_wrap=True, justify="right", overflow="ellipsis", max_width=_WIDEST_SHAPE)
-    if fields:
-        table.add_column("Field", no_wrap=True, justify="right")
-    for title, total in (
-        ("Parameters", thousands(sum(row.parameters for row in leaves))),
-        ("MACs", engineering(all_macs)),
+    names = [_name(row, guide) for row, guide in zip(shown, _guides(shown), strict=True)]
+    columns = [
+        _Column("Layer", f"{len(report.layers)} layers", names, is_left=True),
+        _Column("Output", "", [_cut(shapes(row.output, row.outputs), _WIDEST_SHAPE) for row in shown]),
+    ]
+    if width >= _WIDTH_FOR_FIELDS:
+        columns.append(_Column("Field", "", [Text(field(row.field, row.everywhere)) for row in shown]))
+    for title, total, hue, numbers, shares in (
+        (
+            "Parameters",
+            thousands(sum(row.parameters for row in leaves)),
+            "cyan",
+            [thousands(row.parameters) for row in shown],
+            [row.parameter_share for row in shown],
+        ),
+        (
+            "MACs",
+            engineering(all_macs),
+            "magenta",
+            [engineering(row.macs) for row in shown],
+            [row.mac_share for row in shown],
+        ),
     ):
-        table.add_column(title, total, no_wrap=True, justify="right")
-        if bars:
-            table.add_column("", no_wrap=True, width=_BAR_CELLS)
-    for row, guide in zip(shown, _guides(shown), strict=True):
-        cells = [_name(row, guide), Text(shapes(row.output, row.outputs))]
-        if fields:
-            cells.append(Text(field(row.field, row.everywhere)))
-        for number, share, hue in (
-            (thousands(row.parameters), row.parameter_share, "cyan"),
-            (engineering(row.macs), row.mac_share, "magenta"),
-        ):
-            cells.append(Text(number, style="dim" if row.opened or number == NONE else ""))
-            if bars:
-                cells.append(Text("" if row.opened else _bar(share), style=hue))
-        table.add_row(*cells)
-    return table
+        dim = ["dim" if row.opened or number == NONE else "" for row, number in zip(shown, numbers, strict=True)]
+        columns.append(_Column(title, total, [Text(*cell) for cell in zip(numbers, dim, strict=True)]))
+        if width >= _WIDTH_FOR_BARS:
+            bars = ["" if row.opened else _bar(share) for row, share in zip(shown, shares, strict=True)]
+            columns.append(_Column("", "", [Text(bar, hue) for bar in bars], is_left=True, width=_BAR_CELLS))
+    return _laid_out(columns, width)
+
+
+def _laid_out(columns: list[_Column], width: int) -> Text:
+    """The columns beside each other, with a head and a foot; the first gives way where there is not enough room."""
+    from rich.text import Text
+
+    widths = [
+        column.width or max(len(column.title), len(column.total), *(cell.cell_len for cell in column.cells))
+        for column in columns
+    ]
+    room = width - 2 - sum(widths[1:]) - len(_GAP) * len(widths[1:])
+    widths[0] = max(_NARROWEST_NAME, min(widths[0], room))
+    rule = Text("─" * min(width, sum(widths) + len(_GAP) * len(widths[1:]) + 2), "dim")
+
+    def line(cells: Sequence[Text]) -> Text:
+        whole = Text(" ", no_wrap=True, overflow="ellipsis")
+        for number, (cell, wide, column) in enumerate(zip(cells, widths, columns, strict=True)):
+            if cell.cell_len > wide:
+                cell.truncate(wide, overflow="ellipsis")
+            space = " " * (wide - cell.cell_len)
+            whole.append((_GAP if number else "") + ("" if column.is_left else space))
+            whole.append_text(cell)
+            if column.is_left:
+                whole.append(space)
+        return whole
+
+    head = line([Text(column.title, "bold") for column in columns])
+    foot = line([Text(column.total, "bold") for column in columns])
+    rows = map(line, zip(*(column.cells for column in columns), strict=True))
+    return Text("\n", no_wrap=True, overflow="ellipsis").join([head, rule, *rows, rule, foot])
+
+
+def _cut(text: str, width: int) -> Text:
+    from rich.text import Text
+
+    cell = Text(text)
+    cell.truncate(width, overflow="ellipsis")
+    return cell
 
 
 def _name(row: Row, guide: str) -> Text:
