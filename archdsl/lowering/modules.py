@@ -192,8 +192,7 @@ def _borders(graph: Graph, run: Run, used: Uses) -> None:
         if used.last.get(Value(node.index, number), -1) >= run.stop
     }
     inside = [v for v in dict.fromkeys(run.activation.outputs) if run.first <= v.node < run.stop]
-    own = set(inside)
-    run.outputs = [v for v in inside if v in given] + [v for v in given if v not in own]
+    run.outputs = list(dict.fromkeys([*(v for v in inside if v in given), *given]))
     if not run.outputs:
         run.outputs = inside or [Value(run.stop - 1)]
 

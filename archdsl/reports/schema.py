@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from archdsl.records import record
+from archdsl.records import Record, record
 
 SCHEMA_VERSION = "1.0"
 
@@ -27,7 +27,7 @@ class _Model(BaseModel):
 
 
 @record
-class FieldReport:
+class FieldReport(Record):
     """The receptive field of an output, one number for each spatial axis."""
 
     size: Annotated[tuple[int, ...], Field(description="inputs seen along the axis")]
@@ -39,7 +39,7 @@ class FieldReport:
 
 
 @record
-class LayerReport:
+class LayerReport(Record):
     """One layer, in the order of the network."""
 
     path: Annotated[str, Field(description="the module's path in named_modules(), and the layer's name everywhere")]
@@ -64,7 +64,7 @@ class LayerReport:
 
 
 @record
-class ModuleReport:
+class ModuleReport(Record):
     """A module that holds layers: a block, a named group, the network itself (its path is empty)."""
 
     path: str

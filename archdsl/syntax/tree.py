@@ -6,16 +6,17 @@ read back from its printed text.
 
 from __future__ import annotations
 
-from dataclasses import field
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
+from archdsl.records import Record
 from archdsl.records import record as node
 
 
 @node
-class Node:
-    start: int = field(compare=False, repr=False)
-    end: int = field(compare=False, repr=False)
+class Node(Record):
+    start: int
+    end: int
+    unnamed: ClassVar[int] = 2
 
 
 # ---------------------------------------------------------------- expressions
