@@ -38,8 +38,7 @@ def rows(seconds: float) -> list[Row]:
         return ours(FAMILY)
 
     def anew() -> Any:
-        MEMORY.applied.clear()
-        MEMORY.layers.clear()
+        MEMORY.clear()
         return ours()
 
     first, their_first = timed(ours), timed(theirs)

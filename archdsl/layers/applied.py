@@ -95,8 +95,12 @@ class Memory:
     def trim(self) -> None:
         """Forgets everything once it is more than `most`, so that a long life does not fill the machine."""
         if len(self.layers) + len(self.applied) > self.most:
-            self.layers.clear()
-            self.applied.clear()
+            self.clear()
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self.layers.clear()
+        self.applied.clear()
 
 
 MEMORY = Memory(limits.REMEMBERED)
