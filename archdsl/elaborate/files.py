@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from archdsl.diagnostics.model import nearest
 from archdsl.elaborate.values import SILENT, BlockValue, Env, NetValue
+from archdsl.source import Span
 from archdsl.syntax import tree
 
 if TYPE_CHECKING:
@@ -47,6 +48,13 @@ class Files:
             elif isinstance(written, tree.Default):
                 self.default(written, env)
         return env
+
+    def place_of(self, network: NetValue, env: Env) -> Span | None:
+        """Where the name of a network stands, if it is in the same file."""
+        name = network.definition.name
+        found = env.module.definitions.get(name.text)
+        same = found is not None and found[0] is network.definition and found[1] is env.module
+        return Span(env.source, name.start, name.end) if same else None
 
     def default(self, statement: tree.Default, env: Env) -> None:
         """Lets layers that are written below, in this file or body, take further arguments."""

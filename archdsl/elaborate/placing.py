@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from archdsl import limits
 from archdsl.diagnostics.model import Label
 from archdsl.elaborate.builder import NOTHING, Builder, Flow, new
 from archdsl.elaborate.explain import Provenance, matching_help
+from archdsl.graph import Value
 from archdsl.layers.applied import MEMORY, Applied
 from archdsl.layers.base import Layer, Problem
 from archdsl.layers.tensor import Tensor
@@ -17,6 +19,9 @@ from archdsl.syntax import tree
 if TYPE_CHECKING:
     from archdsl.elaborate.binding import Binder
     from archdsl.elaborate.values import Env, Partial
+
+
+_PRODUCT = re.compile(r"input +(\w+ *: *)?(\d+( *[*] *\d+)+)")
 
 
 class Placer:
@@ -88,7 +93,8 @@ class Placer:
             message = f"nothing flows into {call.name.text}: the network has no input"
             self.builder.report("no-input", message, call, env, help=help)
         else:
-            help = f"begin the line with a value: {', '.join(i.name for i in inputs)}"
+            names = self.builder.activations[self.builder.frame.activation].takes or [i.name for i in inputs]
+            help = f"begin the line with a value: {', '.join(f'`{name}`' for name in names)}"
             self.builder.report("no-value", f"nothing flows into {call.name.text}", call, env, help=help)
 
     def apply(
@@ -110,8 +116,7 @@ class Placer:
             return None
         for tensor in tensors:
             if tensor.kind not in cls.accepts:
-                element = cls.conversions.get(tensor.kind)
-                help = f"put `{element}` before it" if element else None
+                help = self.conversion(cls, tensor, inputs)
                 message = f"{cls.word} takes {_kinds(cls.accepts)}, got {tensor}, {tensor.described}"
                 self.builder.report("wrong-kind", message, call, env, labels=self.givers(inputs, env), help=help)
                 return None
@@ -131,21 +136,53 @@ class Placer:
             elements = tensor.elements
             if elements is not None and elements > limits.SIZE:
                 message = f"{layer.word} gives {tensor}, {elements:,} values, more than any machine holds"
-                help = "a smaller factor, or more strides above"
+                help = "fewer channels, a smaller factor, or more strides above"
                 self.builder.report("huge-tensor", message, call, env, labels=self.givers(inputs, env), help=help)
                 return None
         return Applied(layer, tensors, outputs)
 
     # ------------------------------------------------------------ what is wrong
 
+    def conversion(self, cls: type[Layer], tensor: Tensor, inputs: Flow) -> str | None:
+        """What makes a layer's kind of the kind that flows."""
+        giver = self.provenance.source(inputs[0])
+        if giver.layer.word == "flatten" and "map" in cls.accepts:
+            return f"put it before `flatten`, or `{cls.conversions.get('vector', 'reshape CxHxW')}` between the two"
+        product = _PRODUCT.fullmatch(giver.span.text) if not giver.inputs and tensor.kind == "vector" else None
+        if product is not None and "map" in cls.accepts:
+            return f"the sizes of a map are joined by x: `input {product[1] or ''}{re.sub(' *[*] *', 'x', product[2])}`"
+        if not giver.inputs and cls.accepts == ("ids",) and tensor.kind == "vector":
+            return f"ids are declared with their vocabulary: `input ids {tensor} of 30000`"
+        element = cls.conversions.get(tensor.kind)
+        return f"put `{element}` before it" if element else None
+
+    def doubtful_input(self, over: int = 0) -> str | None:
+        """What an input was most likely meant to be: channels first and, where there are sizes too many, no batch."""
+        for each in self.builder.inputs:
+            dims = each.tensor.dims
+            if over == 1 and len(dims) == 4 and each.tensor.kind == "map":
+                shape = "x".join(map(str, dims[1:]))
+                return f"an input is written without its batch axis: `input {shape}`"
+            if len(dims) == 3 and dims[0] == dims[1] != dims[2] and dims[2] in (1, 3):
+                return f"channels come first: `input {dims[2]}x{dims[0]}x{dims[1]}`"
+        return None
+
+    def some_value(self, env: Env) -> str:
+        """The name of a value that could be merged; the latest that is known here."""
+        names = (label for _, _, label in reversed(self.builder.named))
+        return next((name for name in names if type(env.find(name)) is Value), "e1")
+
     def wrong_inputs(self, cls: type[Layer], count: int, inputs: Flow, call: tree.Call, env: Env) -> None:
         least, most = cls.inputs
         if most == 1:
             message = f"{cls.word} takes one input, got {count}"
-            help: str | None = "merge the branches first with add, cat, mul or another merging element"
+            help: str | None = (
+                "merge the branches first: put `add ->` or `cat ->` before it, or another merging element"
+            )
         elif count < least:
             message = f"{cls.word} merges at least {least} values, got {count}"
-            help = f"name another value, `{cls.word} e1`, or put branches before it: `( a | b ) -> {cls.word}`"
+            other = self.some_value(env)
+            help = f"name another value, `{cls.word} {other}`, or put branches before it: `( a | b ) -> {cls.word}`"
         else:
             message, help = f"{cls.word} takes {least} values, got {count}", None
         self.builder.report("wrong-inputs", message, call, env, labels=self.givers(inputs, env), help=help)
@@ -156,26 +193,60 @@ class Placer:
         notes = list(problem.notes)
         help = problem.help
         if problem.code == "merge-shapes":
-            notes += self.provenance.differences(inputs)
-            help = help or self.merge_help(inputs)
+            other = inputs[problem.input or 1]
+            of_space = layer.word == "cat"
+            notes += self.provenance.differences((inputs[0], other) if of_space else inputs, of_space)
+            help = help or self.merge_help(inputs, other, of_space, env)
         else:
             place = self.binder.argument_of(type(layer), problem.parameter, call, env) if problem.parameter else None
             if place is not None and place[1].module is env.module:
                 at = place[0]
             if len(inputs) == 1 and problem.notes:
                 notes += self.provenance.of_space(inputs[0])
+            if problem.code == "window-too-large":
+                help = self.doubtful_input() or help
         labels = self.givers(inputs, env)
         self.builder.report(problem.code, problem.message, at, env, labels=labels, notes=notes, help=help)
 
-    def merge_help(self, inputs: Flow) -> str | None:
-        """The convolution that would make one branch fit the other; best for the branch that is not yet transformed."""
-        first, second = (self.builder.tensor(value) for value in inputs[:2])
+    def merge_help(self, inputs: Flow, wrong: Value, of_space: bool, env: Env) -> str | None:
+        """What would make a branch fit the first; for a merge of space only, the channels may differ."""
+        first, second = self.builder.tensor(inputs[0]), self.builder.tensor(wrong)
+        for target, value in ((first, wrong), (second, inputs[0])):
+            if help := self.provenance.keeping(target, value, of_space):
+                return help
+        if {first.kind, second.kind} == {"map", "vector"} and first.channels == second.channels and first.rank < 3:
+            flat = "x".join(map(str, (first.channels, *(1 for _ in (first.space or second.space)))))
+            return f"put `reshape {flat}` behind the vector, or keep a map: no `flatten`, and `conv` in place of `fc`"
+        if wrong in self.builder.names and (name := self.fitting(first, inputs, of_space, env)):
+            return f"`{name}` has the sizes of the first branch"
+        if first.kind == second.kind == "map" and first.rank == 2 and first.space != second.space:
+            if first.space == second.space[::-1]:
+                return "height stands before width: one of the two is turned"
+            pairs = zip(first.space, second.space, strict=True)
+            gaps = [abs(a - b) for a, b in pairs if isinstance(a, int) and isinstance(b, int)]
+            if of_space and gaps and max(gaps) <= 2:
+                return "what is halved and doubled again must be even: pad the input, or `crop` the larger branch"
+        for target, value in ((first, wrong), (second, inputs[0])):
+            if help := self.provenance.halving(target, value, of_space):
+                return help
+        if of_space:
+            return "shrink or grow one of the branches as the other: a stride, `pool`, `upsample`, `crop`"
+        inputs = (inputs[0], wrong)
         for target, other, value, which in ((first, second, inputs[1], "second"), (second, first, inputs[0], "first")):
             help = matching_help(target, other)
             if help is not None and target != other:
                 is_older = value.node < max(v.node for v in inputs[:2])
                 if is_older or target is second:
                     return f"give the {which} branch {help}"
+        return None
+
+    def fitting(self, target: Tensor, inputs: Flow, of_space: bool, env: Env) -> str | None:
+        """The name of another value that has the sizes of a tensor."""
+        for _, value, label in reversed(self.builder.named):
+            tensor = self.builder.tensor(value)
+            fits = tensor.space == target.space if of_space else tensor == target
+            if fits and tensor.kind == target.kind and value not in inputs and env.find(label) == value:
+                return label
         return None
 
     def givers(self, inputs: Flow, env: Env) -> list[Label]:

@@ -45,7 +45,8 @@ class Ports:
         before = self.input_spans.get(name)
         if before is not None:
             labels = [Label(before, "the first")]
-            help = "name the inputs: `input left : 3x224x224`"
+            shape = env.source.text[statement.shape.start : statement.shape.end]
+            help = f"name the inputs: `input left : {shape}`"
             message = f"there are two inputs called `{name}`"
             self.report("duplicate-name", message, node, env, labels=labels, help=help)
             return NOTHING
@@ -165,7 +166,7 @@ class Ports:
         builder = self.builder
         if statement.when is not None and statement.when.text != "training":
             message = f"an output can be there `when training`, not `when {statement.when.text}`"
-            self.report("bad-argument", message, statement.when, env)
+            self.report("bad-argument", message, statement.when, env, help="write `when training`")
         self.given_always = self.given_always or statement.when is None
         for name in statement.names:
             value = self.value_named(name, env)
@@ -188,7 +189,7 @@ class Ports:
             self.report("unknown-name", f"no value is called `{name.text}`", name, env, help=help)
         elif found is not SILENT:
             message = f"`{name.text}` is {describe(found)}, not a value that flows"
-            self.report("unknown-name", message, name, env)
+            self.report("unknown-name", message, name, env, help="name a value with `as`")
         return None
 
     def last_values(self, flow: Flow) -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from archdsl.elaborate.binding import Default
+    from archdsl.elaborate.origins import Given
     from archdsl.layers.base import Layer
     from archdsl.project import Module
 
@@ -42,7 +43,7 @@ Defaults = dict["type[Layer]", "Mapping[str, Default]"]
 class Env:
     """Names in scope: a body inside a body sees the outer one's."""
 
-    __slots__ = ("defaults", "module", "names", "parent", "source")
+    __slots__ = ("defaults", "given", "module", "names", "parent", "source")
 
     def __init__(self, module: Module, parent: Env | None = None) -> None:
         self.module = module
@@ -50,6 +51,8 @@ class Env:
         self.parent = parent
         self.names: dict[str, Any] = {}
         self.defaults: Defaults = parent.defaults if parent else {}
+        self.given: Given | None = None
+        """Of a block's or a network's own names: what its parameters were given."""
 
     def find(self, name: str) -> Any:
         env: Env | None = self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from typing import NamedTuple
 
 from archdsl.syntax.tokens import Token, shown
@@ -31,7 +31,7 @@ _VALUE = "a value (a number, a name, a list or an expression)"
 _ELEMENT = "an element (a layer, a block, a value or `( )`)"
 
 _FOREIGN_DEFINITIONS = {
-    "import": 'write `use name from "file.arch"`',
+    "import": 'nothing needs an import; of another spec, write `use name from "file.arch"`',
     "from": 'write `use name from "file.arch"`',
     "def": "a reusable part is a `block`, a network is a `net`",
     "class": "a reusable part is a `block`, a network is a `net`",
@@ -76,8 +76,18 @@ def describe(place: Place) -> tuple[str, str | None]:
         return f"{found} begins with a capital letter", _written_small(token.text)
     if token.type == "ELSE":
         return "this `else` has no `if`", "`else` follows the `}` of an `if`"
+    if previous is not None and leads_nowhere(previous, token):
+        empty, loose = "a branch that changes nothing is `id`", "leave it out, or put an element behind it"
+        return f"nothing stands behind this `{shown(previous.text)}`", empty if previous.type == "BAR" else loose
     if previous is None or not kinds:
         return _at_the_beginning(place, found)
+    if _begins_a_comment(place):
+        return f"{found} begins no comment", "a comment begins with `#`"
+    if token.type == "ARROW" and "NEWLINE" in place.expected and kinds[0] == "INPUT" and "RBRACE" not in kinds:
+        return (
+            f"{found} cannot follow an input",
+            "an input stands on a line of its own and flows into the next: no `->`",
+        )
     if token.type in ("NEWLINE", "$END"):
         if place.following is not None and place.following.type == "LBRACE":
             return "`{` stands on a line of its own", "put it at the end of the line above"
@@ -97,10 +107,35 @@ def describe(place: Place) -> tuple[str, str | None]:
     return f"{found} cannot follow `{shown(previous.text)}`", help
 
 
+def leads_nowhere(previous: Token, token: Token) -> bool:
+    """Whether a sign that joins two elements stands before what ends a body, a bracket or a branch."""
+    ends = {"ARROW": ("RBRACE", "RPAR", "BAR", "$END"), "BAR": ("RBRACE", "RPAR", "$END")}
+    return token.type in ends.get(previous.type, ())
+
+
+def _begins_a_comment(place: Place) -> bool:
+    """Whether a sign was meant as the beginning of a comment, as other languages write it."""
+    stars = place.token.type == "SLASH" and _is(place.following, "STAR")
+    return stars or (place.token.type == "SLASHES" and not place.expected.isdisjoint({"NEWLINE", "ARROW"}))
+
+
+def _near(word: str, known: Iterable[str]) -> str | None:
+    """The word of the language that a misspelt one stands for; stricter than for names, since those come next."""
+    from difflib import get_close_matches  # only a mistake needs it
+
+    matches: list[str] = get_close_matches(word, sorted(known), n=1, cutoff=0.74)
+    return matches[0] if matches else None
+
+
 def _at_the_beginning(place: Place, found: str) -> tuple[str, str | None]:
     token = place.token
+    if token.type == "SLASHES" or _begins_a_comment(place):
+        return f"{found} begins no comment", "a comment begins with `#`"
     if "USE" in place.expected:
         help = "a file holds `net`, `block`, `use`, `let` and `default`"
+        near = _near(token.text, ("net", "block", "use", "let", "default")) if token.type == "NAME" else None
+        if near:
+            return f"{found} cannot begin a definition", f"did you mean `{near}`?"
         return f"{found} cannot begin a definition", _FOREIGN_DEFINITIONS.get(token.text, help)
     if token.type in _DEFINITION_WORDS:
         return f"{found} cannot stand inside a body", "definitions stand side by side; close the one above with `}`"
@@ -119,8 +154,29 @@ def _advice(place: Place) -> str | None:
     kind, before, first = token.type, kinds[-1], kinds[0]
     if kind == "DOC":
         return "`##` stands before a whole statement; here, write a comment with one `#`"
-    if kind == "EQUAL" and _is(place.following, "MORE"):
+    if (kind == "EQUAL" and _is(place.following, "MORE")) or (kind == "MORE" and before == "EQUAL"):
         return "write `->`"
+    if kind == "ARROW" and before == "MINUS":
+        return "an arrow is written `->`"
+    if kind == before == "ARROW":
+        return "keep one `->`"
+    if kind == before == "BAR":
+        return "branches are separated by one `|`; in a condition, write `or`"
+    if before == "AS" or (len(kinds) > 1 and kinds[-2] == "AS"):
+        return _advice_on_names(place)
+    if first == "NAME" and (near := _near(place.begun[0].text, map(str.lower, _STATEMENT_WORDS))):
+        return f"did you mean `{near}`?"
+    if kind == "NAME" and (near := _near(token.text, map(str.lower, place.expected & _WORDS))):
+        return f"did you mean `{near}`?"
+    if first == "USE" and kind == "NAME" and before == "FROM":
+        whole = f"{token.text}.arch" if _is(place.following, "DOT") else "file.arch"
+        return f'the file stands in quotes: `"{shown(whole)}"`'
+    if first == "USE" and kind == "STAR":
+        return 'name what is used: `use a, b from "file.arch"`'
+    if kinds == ["NAME", "COLON", "NAME"]:
+        return f"a name goes behind what it names: `{shown(place.begun[-1].text)} ... as {shown(place.begun[-3].text)}`"
+    if before == "RPAR" and (help := _advice_on_repeats(place)):
+        return help
     if kind == "STAR" and before == "STAR":
         return "there is no power; multiply"
     if kind == "EQUAL" and (first in ("IF", "EXPECT") or "IF" in kinds):
@@ -128,8 +184,14 @@ def _advice(place: Place) -> str | None:
     if first == "INPUT" and kind in ("COMMA", "NUMBER", "SIZE", "NAME") and before in ("NUMBER", "SIZE", "CAPITAL"):
         return "the sizes of a shape are joined by x, as in 3x32x32"
     if kind == "COLON" and place.inside("LPAR", "RPAR"):
-        defining = first in _DEFINITION_WORDS
-        return "a default is written `name=value`" if defining else "an argument is named with `=`"
+        name = shown(place.begun[-1].text)
+        if first in _DEFINITION_WORDS:
+            return f"a parameter has no type: `{name}`; its default is written `{name}=value`"
+        return f"an argument is named with `=`: `{name}={shown(place.following.text) if place.following else 'value'}`"
+    if kind == "COLON" and (first in _DEFINITION_WORDS or "IF" in kinds or "FOR" in kinds):
+        return "a body stands in braces: `{ ... }`"
+    if kind == "COMMA" and place.inside("LSQB", "RSQB") and "RSQB" in place.expected:
+        return "put a `,` between the two lists"
     if kind == "COMMA" and first in ("NAME", "DEFAULT") and not place.inside("LPAR", "RPAR"):
         return "arguments stand side by side without commas, or with commas in parentheses: `conv(64, k=3)`"
     if kind == "LBRACE" and "ARROW" in place.expected:
@@ -143,6 +205,8 @@ def _advice(place: Place) -> str | None:
         return "write `else if`"
     if "NEWLINE" not in place.expected:
         return None
+    if kind == "IF" and "ARROW" in place.expected:
+        return "put `->` before it; a condition is written `if c { a } else { b }`"
     if kind in ("NAME", "LPAR", "IF", "FOR", "IN") and "ARROW" in place.expected:
         return "put `->` before it, or begin a new line"
     if kind in _STATEMENT_WORDS or kind == "NAME":
@@ -150,6 +214,46 @@ def _advice(place: Place) -> str | None:
     if kind == "ARROW":
         return "elements are put together in a line of their own, inside a `net` or a `block`"
     return "the statement could end here"
+
+
+def _advice_on_names(place: Place) -> str | None:
+    """How a name behind `as` is mended."""
+    token, following = place.token, place.following
+    if token.type == "LBRACE" and place.kinds[-1] == "AS":
+        part = shown(following.text) if following is not None and following.type == "NAME" else "i"
+        return f"a name begins with letters: `layer{{{part}}}`"
+    if token.type in ("MINUS", "DOT") and _is(following, "NAME"):
+        joined = f"{place.begun[-1].text}_{following.text}"  # type: ignore[union-attr]  # it is one
+        return f"a name has letters, digits and _: `{shown(joined)}`"
+    return "put `->` before it, or begin a new line" if "ARROW" in place.expected and token.type == "NAME" else None
+
+
+def _advice_on_repeats(place: Place) -> str | None:
+    """How a repeat is written, behind a bracket."""
+    token, following = place.token, place.following
+    if _calls(place.begun):
+        operator = token.type in ("STAR", "SLASH", "SLASHES", "PERCENT", "PLUS", "MINUS")
+        return (
+            "what begins with a bracket goes inside those of the arguments: `conv((a + b) * 2)`" if operator else None
+        )
+    if token.type == "NUMBER":
+        return f"a repeat is written with an x: `x{shown(token.text)}`"
+    if token.type == "STAR" or (token.type == "NAME" and token.text == "x"):
+        if _is(following, "NUMBER"):
+            return f"a repeat is written `x{shown(following.text)}`"  # type: ignore[union-attr]  # it is one
+        if _is(following, "NAME"):
+            return f"a repeat is written `x({shown(following.text)})`"  # type: ignore[union-attr]
+    return None
+
+
+def _calls(begun: Sequence[Token]) -> bool:
+    """Whether the bracket that has just been closed holds arguments."""
+    depth = 0
+    for at in range(len(begun) - 1, 0, -1):
+        depth += (begun[at].type == "RPAR") - (begun[at].type == "LPAR")
+        if depth == 0:
+            return begun[at - 1].type == "NAME"
+    return False
 
 
 def _is(token: Token | None, kind: str) -> bool:

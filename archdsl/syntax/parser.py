@@ -11,7 +11,7 @@ from archdsl import limits
 from archdsl.diagnostics.model import Diagnostic, error, in_order
 from archdsl.source import Source, Span
 from archdsl.syntax import tree
-from archdsl.syntax.expected import Place, describe
+from archdsl.syntax.expected import Place, describe, leads_nowhere
 from archdsl.syntax.tables import load_tables
 from archdsl.syntax.tokens import Scanner, Token, Tokens, scanner, tokenize
 from archdsl.syntax.tree_builder import TreeBuilder, too_deep
@@ -164,7 +164,9 @@ class _Reading:
         previous = tokens[at - 1] if at > 0 else None
         following = tokens[at + 1] if at + 1 < len(tokens) else None
         message, help = describe(Place(token, previous, following, tokens[first:at], expected))
-        if token.type in ("NEWLINE", "$END") and previous is not None:
+        if previous is not None and leads_nowhere(previous, token):
+            span = Span(self.source, previous.start, previous.end)
+        elif token.type in ("NEWLINE", "$END") and previous is not None:
             span = Span(self.source, previous.end, previous.end)
         else:
             span = Span(self.source, token.start, token.end)
