@@ -28,8 +28,8 @@ from .generate import generate
 from .shrink import shrink
 
 PARTS = 10
-EACH = 150
-FRESH = 60
+EACH = 250
+FRESH = 100
 
 
 @pytest.fixture(autouse=True)
