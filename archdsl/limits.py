@@ -1,7 +1,13 @@
 """The limits on what a spec may ask for, in one place: a spec is data and must not exhaust the machine."""
 
-FILE_CHARACTERS = 16_000_000
-"""The longest text that is read, in characters."""
+FILE_CHARACTERS = 2_000_000
+"""The longest text that is read, in characters; with the files that it uses, all together."""
+
+TOKENS = 300_000
+"""How many words, numbers and signs a text may have."""
+
+FILES = 100
+"""How many files a spec may use, directly or through others."""
 
 NESTING = 100
 """How deep brackets, operators, postfixes and calls of blocks may nest."""
@@ -12,7 +18,7 @@ TREE_DEPTH = 200
 NUMBER_CHARACTERS = 32
 """The longest number."""
 
-LAYERS = 250_000
+LAYERS = 150_000
 """How many layers a network may have once every repeat and loop is written out."""
 
 SIZE = 2**48
@@ -22,10 +28,22 @@ LIST_ITEMS = 1_000_000
 """How many values one list may hold."""
 
 PROBLEMS = 100
-"""How many errors are reported of one file before the rest are counted only."""
+"""How many errors are reported of one file and of one network; further ones are left out."""
 
-STEPS = 750_000
-"""How many elements are looked at while a network is written out, those that leave no layer included."""
+REPEATED_PROBLEMS = 50
+"""How often an error may be met again, in loops and repeats, before a network is given up."""
+
+MESSAGE_CHARACTERS = 2_000
+"""The longest message, note or help of a finding; the rest is cut off."""
+
+SUGGESTIONS = 300
+"""Among how many names one is looked for that a misspelt one may stand for."""
+
+STEPS = 3_000_000
+"""How many steps it may take to write a network out, or all networks of a file that are checked together.
+
+An element, a statement, an operation and a value of a list are a step each, a turn of a loop is 4, a block's call 8.
+"""
 
 NAME_CHARACTERS = 100
 """The longest name of a module."""

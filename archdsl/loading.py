@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archdsl import limits, project
+from archdsl.diagnostics.escape import printable, well_formed
 from archdsl.diagnostics.model import nearest
 from archdsl.errors import ArchError, NotFoundError, SpecError
 from archdsl.layers.catalog import STANDARD
@@ -58,7 +59,7 @@ def parse(
         NotFoundError: where the text has no network of that name.
         SpecError: where the text has errors that leave no network.
     """
-    module = project.open_source(Source(name, text))
+    module = project.open_source(Source(printable(name), well_formed(text)))
     return check_inputs(Network(module, chosen(module, net, last=True), catalog, parameters, shapes(input)))
 
 

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 _UNREADABLE = frozenset({"unclosed", "unopened", "too-deep", "too-large"})
 
 
+NETWORK_STEPS = 3_000
+"""What a network takes besides what stands in it."""
+
+
 class Network:
     """A network of a spec, with what is known of it.
 
@@ -66,6 +70,11 @@ class Network:
     def graph(self) -> Graph:
         """The network written out; of one with errors, as far as it goes."""
         return self.elaboration.graph
+
+    @property
+    def steps(self) -> int:
+        """How much work it was to write the network out; see `archdsl.limits.STEPS`."""
+        return NETWORK_STEPS + self.elaboration.walker.builder.steps
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:

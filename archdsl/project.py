@@ -5,6 +5,7 @@ A spec reads nothing but files of its own folder (and folders in it) and the shi
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -47,8 +48,16 @@ class Module:
         return tuple(d.name.text for d in own if isinstance(d, tree.Net | tree.Variant))
 
 
+FINDINGS = 4 * limits.PROBLEMS
+"""How many findings of a file and of those that it uses are kept."""
+
+
 class ReadError(Exception):
-    """A file that cannot be read, with the reason in words."""
+    """A file that cannot be read, with the reason in words, and perhaps what was meant."""
+
+    def __init__(self, message: str, help: str | None = None) -> None:
+        super().__init__(message)
+        self.help = help
 
 
 def read(path: Path, name: str | None = None) -> Source:
@@ -85,7 +94,9 @@ def open_file(path: Path, name: str | None = None) -> Module:
     Raises:
         ReadError: where the file itself cannot be read; of an import that cannot, there is a diagnostic.
     """
-    return open_source(read(path, name))
+    source = read(path, name)
+    with paused():
+        return _Opening().module(source, (path.resolve(),))
 
 
 class _Opening:
@@ -93,8 +104,11 @@ class _Opening:
 
     def __init__(self) -> None:
         self.opened: dict[Path, Module] = {}
+        self.located: dict[tuple[str, str | None], Path | ReadError | _OutsideError] = {}
+        self.characters = 0
 
     def module(self, source: Source, trail: tuple[Path, ...]) -> Module:
+        self.characters += len(source.text)
         parsed = parse(source)
         definitions: dict[str, tuple[Definition, Module]] = {}
         problems: list[Diagnostic] = list(parsed.diagnostics)
@@ -126,10 +140,16 @@ class _Opening:
                         define(name, *used.definitions[name.text])
                     else:
                         unresolved.add(name.text)
+                        if (near := nearest(name.text, used.definitions)) is not None:
+                            unresolved.add(near)  # it is used by its right name
                         if name.text not in used.unresolved:
                             problems.append(_not_in(name, used, source))
             elif isinstance(definition, tree.Net | tree.Variant | tree.Block | tree.Let):
                 define(definition.name, definition, module)
+            elif isinstance(definition, tree.Mistake):
+                unresolved.update(_meant_to_define(source.text[definition.start : definition.end]))
+        unresolved -= definitions.keys()
+        del problems[FINDINGS:]
         object.__setattr__(module, "diagnostics", tuple(problems))
         object.__setattr__(module, "uses", tuple(uses))
         object.__setattr__(module, "unresolved", frozenset(unresolved))
@@ -138,26 +158,48 @@ class _Opening:
     def used(self, use: tree.Use, source: Source, trail: tuple[Path, ...], problems: list[Diagnostic]) -> Module | None:
         span = Span(source, use.path.start, use.path.end)
         try:
-            path = _locate(use.path.value, source)
+            path = self.locate(use.path.value, source)
+            if trail and path == trail[-1]:
+                help = "leave the `use` out: all that a file defines is known in it"
+                problems.append(error("circular-use", "this file uses itself", span, help=help))
+                return None
             if path in trail:
                 names = " -> ".join(p.name for p in (*trail[trail.index(path) :], path))
                 help = "move what both need into a third file"
                 problems.append(error("circular-use", f"the files use each other: {names}", span, help=help))
                 return None
             if path not in self.opened:
-                module = self.module(read(path, _shown(path, source)), (*trail, path))
-                self.opened[path] = module
+                if len(self.opened) + len(trail) >= limits.FILES:
+                    raise ReadError(f"more than {limits.FILES} files are used")
+                text = read(path, _shown(path, source))
+                if self.characters + len(text.text) > limits.FILE_CHARACTERS:
+                    raise ReadError(f"the files have more than {limits.FILE_CHARACTERS:,} characters together")
+                self.opened[path] = self.module(text, (*trail, path))
             module = self.opened[path]
         except _OutsideError as problem:
             help = "files are used from the spec's own folder, or from the specs that ship"
             problems.append(error("outside-project", str(problem), span, help=help))
             return None
         except ReadError as problem:
-            problems.append(error("missing-file", str(problem), span))
+            problems.append(error("missing-file", str(problem), span, help=problem.help))
             return None
         if any(d.is_error for d in module.diagnostics):
-            problems.extend(d for d in module.diagnostics if d not in problems)
+            known = set(map(id, problems))
+            problems.extend(d for d in module.diagnostics if id(d) not in known)
         return module
+
+    def locate(self, written: str, source: Source) -> Path:
+        """The file that a `use` means, looked for once however often it is written."""
+        key = (written, source.folder)
+        if key not in self.located:
+            try:
+                self.located[key] = _locate(written, source)
+            except (ReadError, _OutsideError) as problem:
+                self.located[key] = problem
+        found = self.located[key]
+        if isinstance(found, Path):
+            return found
+        raise found
 
 
 class _OutsideError(Exception):
@@ -180,12 +222,16 @@ def _locate(written: str, source: Source) -> Path:
                 return resolved
         except OSError:
             break
-    known = [path.name for folder in folders for path in folder.glob("*.arch")]
-    near = nearest(written, known)
-    raise ReadError(
-        f'there is no "{written}" beside this file or among the specs that ship'
-        + (f'; did you mean "{near}"?' if near else "")
-    )
+    is_plain = re.fullmatch(r"\w+\.arch", relative.name) is not None
+    deeper = (path for folder in folders for path in folder.glob(f"*/{relative.name}")) if is_plain else iter(())
+    if (below := next(deeper, None)) is not None:
+        near: str | None = f"{below.parent.name}/{below.name}"
+    else:
+        stems = [path.stem for folder in folders for path in folder.glob("*.arch")]
+        stem = nearest(written.removesuffix(".arch"), stems)
+        near = None if stem is None else f"{stem}.arch"
+    message = f'there is no "{written}" beside this file or among the specs that ship'
+    raise ReadError(message, f'did you mean "{near}"?' if near else None)
 
 
 def _shown(path: Path, source: Source) -> str:
@@ -197,6 +243,15 @@ def _shown(path: Path, source: Source) -> str:
         except ValueError:
             pass
     return path.name
+
+
+_HEAD = re.compile(r"(?:\s|##.*)*(use|net|block|let|def|class|from|import|function|module|model)\w*\b([^({=\"\n]*)")
+
+
+def _meant_to_define(text: str) -> list[str]:
+    """The names that a definition which cannot be read was to give, for all that its beginning says."""
+    head = _HEAD.match(text)
+    return re.findall(r"[a-z_]\w*", head[2]) if head else []
 
 
 def _not_in(name: tree.Name, module: Module, source: Source) -> Diagnostic:
@@ -212,8 +267,6 @@ def _not_in(name: tree.Name, module: Module, source: Source) -> Diagnostic:
 @cache
 def shipped() -> dict[str, Path]:
     """The networks that ship, by name, with their files; found without parsing whole files."""
-    import re
-
     head = re.compile(r"^net\s+([a-z_]\w*)", re.MULTILINE)
     found: dict[str, Path] = {}
     for path in sorted(specs_folder().glob("*.arch")):

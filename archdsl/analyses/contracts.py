@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
+from archdsl.diagnostics.model import Label
+from archdsl.elaborate.builder import TooMuchError
 from archdsl.elaborate.expressions import describe
 from archdsl.elaborate.values import MISSING, OPEN, SILENT, Env
 
@@ -11,7 +14,9 @@ if TYPE_CHECKING:
     from archdsl.analyses.fields import AxisField, Field
     from archdsl.diagnostics.model import Diagnostic
     from archdsl.elaborate.elaborator import Elaboration
+    from archdsl.elaborate.flow import Walker
     from archdsl.layers.applied import Counts
+    from archdsl.syntax import tree
 
 NAMES = {
     "params": "learned parameters",
@@ -45,21 +50,31 @@ def contracts(elaboration: Elaboration, totals: Counts, fields: tuple[Field, ...
         "out": graph.outputs[0].value if graph.outputs else SILENT,
     }
     facts |= {"parameters": facts["params"], "field": facts["rf"]}
-    for statement, env in elaboration.expectations:
-        inner = Env(env.module, env)
-        inner.names.update({name: fact for name, fact in facts.items() if env.find(name) is MISSING})
-        value = walker.expressions.value(statement.condition, inner)
-        if value is False:
-            notes = walker.sides(statement.condition, inner)
-            walker.report("expectation", "this does not hold", statement.condition, inner, notes=notes)
-        elif value is OPEN:
-            help = "give the sizes that are open: --input 3x224x224"
-            message = "this cannot be decided: it depends on a size that is open"
-            walker.report("undecided", message, statement.condition, inner, help=help, warn=True)
-        elif value is not True and value is not SILENT:
-            message = f"`expect` needs yes or no, got {describe(value)}"
-            walker.report("bad-expression", message, statement.condition, inner, help="compare it: `params <= 5M`")
+    open_inputs = [
+        Label(each.span, "sizes are open here")
+        for each in graph.inputs
+        if not all(isinstance(size, int) for size in each.tensor.dims)
+    ]
+    with suppress(TooMuchError):  # of which there is then a finding
+        for statement, env in elaboration.expectations:
+            decide(walker, statement, Env(env.module, env), facts, open_inputs)
     return findings[before:]
+
+
+def decide(walker: Walker, statement: tree.Expect, inner: Env, facts: dict[str, Any], open_inputs: list[Label]) -> None:
+    """Proves or refutes one expectation."""
+    inner.names.update({name: fact for name, fact in facts.items() if inner.find(name) is MISSING})
+    value = walker.expressions.value(statement.condition, inner)
+    if value is False:
+        notes = walker.sides(statement.condition, inner)
+        walker.report("expectation", "this does not hold", statement.condition, inner, notes=notes)
+    elif value is OPEN:
+        help = "give the sizes that are open: --input 3x224x224"
+        message = "this cannot be decided: it depends on a size that is open"
+        walker.report("undecided", message, statement.condition, inner, labels=open_inputs, help=help, warn=True)
+    elif value is not True and value is not SILENT:
+        message = f"`expect` needs yes or no, got {describe(value)}"
+        walker.report("bad-expression", message, statement.condition, inner, help="compare it: `params <= 5M`")
 
 
 def last_axes(fields: tuple[Field, ...]) -> tuple[AxisField, ...] | None:

@@ -11,15 +11,16 @@ from typing import Annotated
 
 import typer
 
-from archdsl import project
+from archdsl import limits, project
 from archdsl.cli.networks import network
 from archdsl.cli.options import Inputs, Parameters, choice
 from archdsl.cli.paths import specs
 from archdsl.cli.terminal import FINDINGS, put, show_findings
-from archdsl.diagnostics.model import Diagnostic
+from archdsl.diagnostics.model import Diagnostic, error
 from archdsl.errors import NotFoundError, SpecError
 from archdsl.loading import buildable, chosen, locate
 from archdsl.project import Module
+from archdsl.source import Span
 
 FORMATS = {"json": "as_json", "github": "github", "sarif": "sarif"}
 """The renderer of each format that is not for people."""
@@ -43,8 +44,14 @@ def command(
     for module, names in _modules(targets):
         findings += module.diagnostics
         networks += len(names)
+        steps = 0
         for name in names:
-            findings += network(module, name, parameters, inputs).diagnostics
+            checked = network(module, name, parameters, inputs)
+            findings += checked.diagnostics
+            steps += checked.steps
+            if steps > limits.STEPS and name != names[-1]:
+                findings.append(_too_much(module, name))
+                break
     ordered = _ordered(findings)
     if format != "text":
         put(import_module(f"archdsl.diagnostics.{FORMATS[format]}").render(ordered))
@@ -53,6 +60,13 @@ def command(
     else:
         put(f"no errors in {networks} network{'' if networks == 1 else 's'}\n")
     raise typer.Exit(FINDINGS if ordered else 0)
+
+
+def _too_much(module: Module, name: str) -> Diagnostic:
+    definition = module.definitions[name][0]
+    span = Span(module.source, definition.start, definition.start)
+    message = f"the networks up to {name} take more than {limits.STEPS:,} steps together; those below are not checked"
+    return error("too-large", message, span, help="check them one by one: `archdsl check FILE::NET`, or split the file")
 
 
 def _modules(targets: Sequence[str]) -> Iterator[tuple[Module, Sequence[str]]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from archdsl import limits
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -76,7 +78,9 @@ def error(
     fix: Fix | None = None,
 ) -> Diagnostic:
     """A finding that refuses the spec: built, it would fail."""
-    return Diagnostic(code, message, span, "error", label, tuple(labels), tuple(notes), help, fix)
+    return Diagnostic(
+        code, _cut(message), span, "error", label, tuple(labels), _all_cut(notes), help and _cut(help), fix
+    )
 
 
 def warning(
@@ -91,7 +95,18 @@ def warning(
     fix: Fix | None = None,
 ) -> Diagnostic:
     """A finding about a spec that runs but hardly as meant."""
-    return Diagnostic(code, message, span, "warning", label, tuple(labels), tuple(notes), help, fix)
+    return Diagnostic(
+        code, _cut(message), span, "warning", label, tuple(labels), _all_cut(notes), help and _cut(help), fix
+    )
+
+
+def _cut(text: str) -> str:
+    """The text, or its beginning: a name or a list in it may be as long as a file."""
+    return text if len(text) <= limits.MESSAGE_CHARACTERS else f"{text[: limits.MESSAGE_CHARACTERS]}…"
+
+
+def _all_cut(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple([_cut(text) for text in texts])
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
@@ -109,9 +124,20 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     return tuple(sorted(unique.values(), key=place))
 
 
+def _alike(word: str, known: Iterable[str]) -> list[str]:
+    """The names that are compared with a misspelt one: those of about its length, and not endlessly many."""
+    if len(word) > limits.NAME_CHARACTERS:
+        return []
+    length = len(word)
+    candidates = {name for name in known if length // 3 <= len(name) <= 3 * length}
+    if len(candidates) > limits.SUGGESTIONS:
+        candidates = {name for name in candidates if name[:1] == word[:1] and abs(len(name) - length) <= 1}
+    return sorted(candidates)[: limits.SUGGESTIONS]
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that a misspelt one most likely stands for, or None."""
-    candidates = sorted(set(known))
+    candidates = _alike(word, known)
     from difflib import get_close_matches  # only a mistake needs it
 
     matches = get_close_matches(word, candidates, n=1, cutoff=0.6)

@@ -11,20 +11,24 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
-from archdsl.diagnostics.model import nearest
-from archdsl.elaborate.values import MISSING, OPEN, SILENT, Env
+from archdsl.diagnostics.model import Label, nearest
+from archdsl.elaborate.expressions import describe
+from archdsl.elaborate.origins import Given as ParametersGiven
+from archdsl.elaborate.origins import blamed, facts, rounded_down
+from archdsl.elaborate.values import MISSING, OPEN, SILENT, BlockValue, Env, LayerValue, Partial
 from archdsl.graph import Value, shown
 from archdsl.layers.applied import MEMORY
 from archdsl.layers.base import Argument, Layer, Signature
+from archdsl.source import Span
 from archdsl.syntax import tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from archdsl.elaborate.expressions import Expressions
-    from archdsl.elaborate.values import Partial
 
 _COMPACT = re.compile(r"([a-z])([0-9]+(?:x[0-9]+)*)")
+_TWO_NUMBERS = re.compile(r"(-?[0-9][0-9.]*)[ \t]+-([0-9][0-9.]*)")
 _LITERALS = (tree.Number, tree.String, tree.Constant)
 
 _NO_DEFAULTS: Mapping[str, Default] = {}
@@ -101,6 +105,8 @@ class Binder:
                 value, references = self.flowing(plan.word, field, value, argument, references, where or env)
             if value is SILENT:
                 return None
+            if type(value) is tuple:
+                self.expressions.spend(len(value), argument, where or env)
             if value is OPEN or (type(value) is tuple and OPEN in value):
                 self.expressions.open_size(argument, where or env)
                 return None
@@ -148,8 +154,8 @@ class Binder:
     def defaults(self, cls: type[Layer], arguments: tuple[tree.Argument, ...], env: Env) -> dict[str, Default] | None:
         """What a `default` gives a layer's arguments; None where it cannot, which has then been reported."""
         plan = self.plan(cls, [(argument, env) for argument in arguments], _NO_DEFAULTS, env)
-        for argument, _ in plan.extras:
-            self.extra(cls, None, argument, env)
+        if plan.extras:
+            self.extra(cls, None, plan, env, in_default=True)
         if not plan.good or plan.extras:
             return None
         fields = cls.signature().arguments
@@ -160,7 +166,7 @@ class Binder:
 
     def sort(self, plan: Plan, cls: type[Layer], signature: Signature, given: list[Given], env: Env) -> None:
         position = 0
-        for argument, where in given:
+        for number, (argument, where) in enumerate(given):
             value: Any = None
             field: Argument | None
             if argument.name is not None:
@@ -176,7 +182,8 @@ class Binder:
                 else:
                     while position < len(signature.positional) and signature.positional[position].name in plan.places:
                         position += 1
-                    if self.lone_letter(cls.word, signature, argument.value, where or env):
+                    following = given[number + 1][0].value if number + 1 < len(given) else None
+                    if self.lone_letter(cls.word, signature, argument.value, following, where or env):
                         plan.good = False
                         return
                     if position >= len(signature.positional):
@@ -184,6 +191,8 @@ class Binder:
                         continue
                     field = signature.positional[position]
                     position += 1
+                    if type(argument.value) is tree.Binary:
+                        self.minus_sign(cls.word, argument, where or env)
             if field.name in plan.places:
                 message = f"{cls.word} is given {field.name} twice"
                 self.report("extra-argument", message, argument, where or env, help="keep one")
@@ -197,6 +206,16 @@ class Binder:
             elif not self.word(plan, field, argument.value, where or env):
                 plan.dynamic.append((field, (argument, where)))
 
+    def minus_sign(self, word: str, argument: tree.Argument, env: Env) -> None:
+        """Warns of `64 -1`, which reads as two arguments and is a difference."""
+        match = _TWO_NUMBERS.fullmatch(env.source.text, argument.start, argument.end)
+        if match is None:
+            return
+        first, second = match.groups()
+        help = f"two arguments are `{word}({first}, -{second})`, a difference is `{first} - {second}`"
+        message = f"`{match[0]}` is one argument, the difference of two numbers"
+        self.report("minus-sign", message, argument, env, help=help, warn=True)
+
     def word(self, plan: Plan, field: Argument, node: tree.Expression, env: Env) -> bool:
         """Whether an argument is one of the words that its field takes, or was meant to be."""
         if type(node) is not tree.Name or not field.words:
@@ -207,17 +226,25 @@ class Binder:
         if env.find(node.text) is not MISSING:
             return False
         near = nearest(node.text, field.words)
-        help = f"did you mean `{near}`?" if near else f"it takes {_listed(field.words)}"
+        if near is None and node.text == "valid":
+            help = "without padding it is `p=0`, and that is the default"
+        elif near is None and isinstance(field.default, int | float) and not isinstance(field.default, bool):
+            help = f"it takes a number, or {_listed(field.words)}"
+        else:
+            help = f"did you mean `{near}`?" if near else f"it takes {_listed(field.words)}"
         self.report("bad-argument", f"{field.name} has no choice `{node.text}`", node, env, help=help)
         plan.good = False
         return True
 
-    def lone_letter(self, word: str, signature: Signature, node: tree.Expression, env: Env) -> bool:
+    def lone_letter(
+        self, word: str, signature: Signature, node: tree.Expression, following: tree.Expression | None, env: Env
+    ) -> bool:
         """Whether an argument is a declared letter without its number: `conv 64 k 3`."""
         if type(node) is not tree.Name or node.text not in signature.letters or env.find(node.text) is not MISSING:
             return False
         field = signature.letters[node.text]
-        help = f"write `{node.text}3` without a space, or `{node.text}=3`"
+        number = following.value if isinstance(following, tree.Number) else 3
+        help = f"write `{node.text}{number}` without a space, or `{node.text}={number}`"
         self.report("bad-argument", f"{word} {field.name} (`{node.text}`) is given no number", node, env, help=help)
         return True
 
@@ -259,17 +286,27 @@ class Binder:
                 values.append(value)
                 continue
             if value is not SILENT:
-                self.extra(cls, value, argument, where or env)
+                self.extra(cls, value, plan, env, len(values))
             return None
         return tuple(values)
 
-    def extra(self, cls: type[Layer], value: Any, argument: tree.Argument, env: Env) -> None:
+    def extra(
+        self, cls: type[Layer], value: Any, plan: Plan, env: Env, number: int = 0, in_default: bool = False
+    ) -> None:
+        """Reports an argument that has no place: that of the number among the plan's extras."""
+        argument, where = plan.extras[number]
+        env = where or env
         signature = cls.signature()
         takes = [a.name for a in signature.positional]
         help = _by_name(signature)
+        if not in_default:
+            help = _meant_by_place(signature, [each.value for each, _ in plan.extras[number:]]) or help
         if type(value) is Value:
             message = f"{cls.word} takes one input and cannot merge"
             help = "start a line with the value's name, or merge with add, cat or mul"
+        elif isinstance(value, LayerValue | BlockValue | Partial):
+            message = f"{cls.word} cannot take {describe(value)} as an argument"
+            help = f"put `->` before it: `-> {env.source.text[argument.start : argument.end]}`"
         elif not takes:
             message = f"{cls.word} takes no argument by place"
         else:
@@ -279,7 +316,10 @@ class Binder:
     def unknown_option(self, word: str, signature: Signature, name: tree.Name, env: Env) -> None:
         known = [*signature.arguments, *signature.letters]
         near = nearest(name.text, known) if len(name.text) > 1 else None
-        help = f"did you mean `{near}`?" if near else _by_name(signature)
+        meant = _FOREIGN.get(name.text)
+        if meant in signature.arguments:
+            near = meant
+        help = _NEEDLESS.get(name.text) or (f"did you mean `{near}`?" if near else _by_name(signature))
         self.report("unknown-option", f"{word} has no option `{name.text}`", name, env, help=help)
 
     def validated(
@@ -292,7 +332,7 @@ class Binder:
             names = " and ".join(a.name for a in missing)
             docs = ", ".join(a.doc for a in missing)
             message = f"{cls.word} needs {names} ({docs})"
-            self.report("missing-argument", message, call, env, help=_example(cls, missing))
+            self.report("missing-argument", message, call, env, help=_example(cls, plan, env))
             return None
         try:
             return cls.model_validate(values)
@@ -309,8 +349,16 @@ class Binder:
                     message = f"must be {_listed(words)}"
                     near = nearest(str(values.get(name)), words)
                     help = f"did you mean `{near}`?" if near else None
+                if detail["type"] == "whole":
+                    help = rounded_down(at, where) or help
                 text = f"{cls.word} {name} {message}, got {shown(values.get(name))}"
-                self.report("bad-argument", text, at, where, help=help)
+                given = blamed(place[0].value, where) if place else None
+                if given is None:
+                    self.report("bad-argument", text, at, where, notes=facts(at, where), help=help)
+                else:
+                    labels = [Label(Span(where.source, at.start, at.end), f"{name} of {cls.word}")]
+                    entered, entry, notes = given
+                    self.report("bad-argument", text, entered, entry, labels=labels, notes=notes, help=help)
             return None
 
     def argument_of(self, cls: type[Layer], field: str, call: tree.Call, env: Env) -> tuple[tree.Argument, Env] | None:
@@ -335,6 +383,7 @@ class Binder:
 
         Returns what was given, by place (None) or by name, for the block's text in reports.
         """
+        inner.given = ParametersGiven(parameters, given)
         written: list[tuple[str | None, Any]] = []
         position = 0
         good = True
@@ -408,6 +457,61 @@ def _by_name(signature: Signature) -> str | None:
     return "it takes " + ", ".join(options)
 
 
-def _example(cls: type[Layer], missing: list[Argument]) -> str:
-    parts = [f"{a.letter}3" if a.letter else "64" if a.positional else f"{a.name}=..." for a in missing]
+def _example(cls: type[Layer], plan: Plan, env: Env) -> str:
+    """The layer with all that it needs: what it is given, and samples for the rest."""
+    parts = []
+    for a in cls.signature().arguments.values():
+        if a.required and a.name in plan.places:
+            argument, where = plan.places[a.name]
+            parts.append((where or env).source.text[argument.start : argument.end])
+        elif a.required:
+            sample = "0" if a.type is float else "64"
+            parts.append(f"{a.letter}3" if a.letter else sample if a.positional else f"{a.name}={sample}")
     return f"write `{cls.word} {' '.join(parts)}`"
+
+
+_FOREIGN = {
+    "filters": "channels",
+    "out_channels": "channels",
+    "units": "features",
+    "out_features": "features",
+    "kernel_size": "kernel",
+    "scale_factor": "factor",
+    "dilation_rate": "dilation",
+    "ceil_mode": "ceil",
+    "elementwise_affine": "affine",
+    "track_running_stats": "track",
+    "rate": "p",
+}
+"""What other libraries call an option."""
+
+_NEEDLESS = {
+    "activation": "an activation stands behind the layer: `-> relu`",
+    "act": "an activation stands behind the layer: `-> relu`",
+    "inplace": "leave it out: it is used by itself where it is safe",
+    "dim": "leave it out: the channels are known",
+    "axis": "leave it out: the channels are known",
+    "in_channels": "leave it out: what comes in is known",
+    "in_features": "leave it out: what comes in is known",
+    "num_features": "leave it out: what comes in is known",
+    "num_channels": "leave it out: what comes in is known",
+}
+"""Options of other libraries that have no need here."""
+
+
+def _meant_by_place(signature: Signature, extras: list[tree.Expression]) -> str | None:
+    """What numbers were meant to be that have no place: torch counts the channels that come in."""
+    first = signature.positional[0] if signature.positional else None
+    numbers = [e.value for e in extras if isinstance(e, tree.Number)]
+    if len(numbers) != len(extras):
+        return None
+    if first is not None and first.name == "channels" and "k" in signature.letters:
+        if len(numbers) == 1:
+            return f"did you mean `k{numbers[0]}`?"
+        if len(numbers) == 2:
+            return f"what comes in is known: leave its channels out, and write `{numbers[0]}` and `k={numbers[1]}`"
+    if first is not None and first.name == "features" and len(numbers) == 1:
+        return f"what comes in is known: leave its size out, and write `fc {numbers[0]}`"
+    if first is None and ("momentum" in signature.arguments or "affine" in signature.arguments):
+        return "leave it out: the channels that come in are known"
+    return None

@@ -45,7 +45,10 @@ class Builder:
         self.diagnostics: list[Diagnostic] = []
         self.reported: set[tuple[str, int, int, int]] = set()
         self.frame = Frame("", 0, False)
+        self.variants: list[tuple[Span, str]] = []
+        """For a variant, where it is defined and what it is a variant of, and so on; the innermost first."""
         self.steps = 0
+        self.errors = self.met_again = 0
         self.branches: tuple[Flow, Callable[[], list[Span]]] = ((), list)
         """The results of the last branches, and where each branch ends in the text."""
 
@@ -97,12 +100,17 @@ class Builder:
         if label is None:
             return self.frame.default_name(word, span, is_module)
         before = self.frame.take(label, span)
-        if before == span:
+        around = self.activations[self.frame.activation] if self.activations else None
+        if before == span and around is not None and around.transparent:
+            message = f"`{label}` is named in each use of {around.definition}, and there is more than one here"
+            help = f"name each use of it, as in `{around.call} as {label}2`"
+            self.report("duplicate-name", message, at, env, help=help)
+        elif before == span:
             help = "an element in a repeat has no name of its own: name the repeat, or use a loop with `as name{i}`"
             self.report("duplicate-name", f"`{label}` is named once in each turn of a repeat", at, env, help=help)
         elif before is not None:
             labels = [Label(before, "taken here")]
-            help = "choose another name, or `share` one module to use it twice"
+            help = f"choose another name, as `{label}_2`, or `share` one module to use it twice"
             message = f"`{label}` is already the name of an element here"
             self.report("duplicate-name", message, at, env, labels=labels, help=help)
         return label
@@ -126,18 +134,28 @@ class Builder:
         span = Span(env.module.source, node.start, node.end)
         key = (code, id(span.source), span.start, span.end)
         if key in self.reported:
+            self.met_again += 1
+            if self.met_again > limits.REPEATED_PROBLEMS and self.errors:
+                raise TooMuchError
             return
         self.reported.add(key)
+        if warn and len(self.diagnostics) >= limits.PROBLEMS:
+            return
         make = warning if warn else error
         notes = [*notes, *self.trail()]
+        if not any(span.source is at.source and at.start <= span.start < at.end for at, _ in self.variants):
+            notes += [note for _, note in self.variants]
         self.diagnostics.append(make(code, message, span, label=label, labels=labels, notes=notes, help=help))
+        self.errors += not warn
+        if self.errors >= limits.PROBLEMS:
+            raise TooMuchError
 
-    def warn_at(self, span: Span, code: str, message: str, help: str) -> None:
+    def warn_at(self, span: Span, code: str, message: str, help: str, labels: Sequence[Label] = ()) -> None:
         """Puts down a warning about a place that is known as a span, once."""
         key = (code, id(span.source), span.start, span.end)
-        if key not in self.reported:
+        if key not in self.reported and len(self.diagnostics) < limits.PROBLEMS:
             self.reported.add(key)
-            self.diagnostics.append(warning(code, message, span, help=help))
+            self.diagnostics.append(warning(code, message, span, labels=labels, help=help))
 
     def trail(self) -> list[str]:
         """The calls of blocks that led here, the innermost first."""
@@ -158,10 +176,14 @@ class Builder:
         self.report("too-many-layers", message, node, env, help="a smaller repeat, or a block used less often")
         raise TooMuchError
 
-    def step(self, node: tree.Node, env: Env) -> None:
-        """Counts one turn of a repeat, a loop or a block."""
-        self.steps += 1
+    def spend(self, steps: int, node: tree.Node, env: Env) -> None:
+        """Counts steps of the work: none of it may be without them, or a short text could take for ever."""
+        self.steps += steps
         if self.steps > limits.STEPS:
             self.too_much(node, env, f"the network takes more than {limits.STEPS:,} steps to write out")
+
+    def step(self, node: tree.Node, env: Env, steps: int) -> None:
+        """Counts one turn of a repeat, a loop or a block."""
+        self.spend(steps, node, env)
         if len(self.nodes) > limits.LAYERS:
             self.too_much(node, env, f"the network has more than {limits.LAYERS:,} layers")

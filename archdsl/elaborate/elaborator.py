@@ -13,7 +13,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from archdsl import limits
-from archdsl.diagnostics.model import Diagnostic, nearest
+from archdsl.diagnostics.model import Diagnostic, Label, nearest
 from archdsl.elaborate.binding import Binder
 from archdsl.elaborate.builder import NOTHING, Builder, TooMuchError
 from archdsl.elaborate.expressions import Expressions
@@ -68,7 +68,7 @@ class _Elaborator:
         self.module = module
         self.catalog = catalog
         self.builder = Builder()
-        expressions = Expressions(catalog, self.builder.report, self.builder.tensor)
+        expressions = Expressions(catalog, self.builder.report, self.builder.tensor, self.builder.spend)
         self.binder = Binder(expressions)
         self.files = Files(self.builder, expressions, self.binder, catalog)
         self.ports = Ports(self.builder, expressions, shapes)
@@ -95,6 +95,18 @@ class _Elaborator:
                 doc=found.doc,
             )
         )
+        try:
+            self.filled(found, name, arguments)
+        except TooMuchError:
+            builder.outputs.clear()
+        if builder.outputs and not any(d.is_error for d in builder.diagnostics):
+            self.unused()
+        return Elaboration(
+            self.graph(found, span), tuple(builder.diagnostics), tuple(self.walker.expectations), self.walker
+        )
+
+    def filled(self, found: tree.Net | tree.Variant, name: str, arguments: Mapping[str, object]) -> None:
+        """Writes the network out."""
         resolved = self.resolved(found)
         if resolved is not None:
             definition, owner, written_in = resolved
@@ -104,17 +116,9 @@ class _Elaborator:
             names = tuple([p.name.text for p in definition.parameters])
             written = self.binder.parameters(name, names, definition.parameters, given, env, found.name, file)
             if written is not None:
-                try:
-                    self.body(definition, env, found.name)
-                    if isinstance(found, tree.Variant) and found.body is not None:
-                        self.promises(found.body, env, as_written=not arguments and not self.ports.shapes)
-                except TooMuchError:
-                    builder.outputs.clear()
-        if builder.outputs and not any(d.is_error for d in builder.diagnostics):
-            self.unused()
-        return Elaboration(
-            self.graph(found, span), tuple(builder.diagnostics), tuple(self.walker.expectations), self.walker
-        )
+                self.body(definition, env, found.name)
+                if isinstance(found, tree.Variant) and found.body is not None:
+                    self.promises(found.body, env, as_written=not arguments and not self.ports.shapes)
 
     def body(self, definition: tree.Net, env: Env, name: tree.Name) -> None:
         builder = self.builder
@@ -122,13 +126,17 @@ class _Elaborator:
         made = any(not isinstance(node.layer, Input) for node in builder.nodes)
         if not made and NOTHING not in flow and not builder.diagnostics:
             help = "write a layer after the input: `conv 64 k3`" if builder.inputs else "begin with `input 3x224x224`"
-            builder.report("empty-net", f"{name.text} has no layers", name, self.files.env(self.module), help=help)
+            last = [Label(each.span, "nothing stands behind it") for each in builder.inputs[-1:]]
+            env = self.files.env(self.module)
+            builder.report("empty-net", f"{name.text} has no layers", name, env, labels=labels_in(env, last), help=help)
         elif not builder.outputs and NOTHING not in flow:
             self.ports.last_values(flow)
         elif builder.outputs and not self.ports.given_always:
             message = f"{name.text} has outputs only `when training`"
             help = "name what it gives otherwise: `output logits`"
-            builder.report("no-output", message, name, self.files.env(self.module), help=help)
+            env = self.files.env(self.module)
+            labels = labels_in(env, [Label(each.span, "only when training") for each in builder.outputs])
+            builder.report("no-output", message, name, env, labels=labels, help=help)
         outputs = tuple(output.value for output in builder.outputs)
         builder.activations[0] = builder.activations[0].giving(outputs)
 
@@ -156,20 +164,32 @@ class _Elaborator:
         owner = self.module
         given: list[list[Placed]] = []
         seen: list[str] = []
+        trail: list[tuple[Span, str]] = []
         while isinstance(definition, tree.Variant):
             env = self.files.env(owner)
             if definition.name.text in seen:
                 message = f"{definition.name.text} is a variant of itself"
-                self.builder.report("recursion", message, definition.name, env)
+                help = "let one of them be a variant of a network"
+                self.builder.report("recursion", message, definition.name, env, help=help)
                 return None
             seen.append(definition.name.text)
+            if len(seen) > limits.NESTING:
+                message = f"{found.name.text} is a variant of a variant, more than {limits.NESTING} deep"
+                self.builder.report("too-deep", message, found.name, self.files.env(self.module))
+                return None
             given.insert(0, [(argument, env) for argument in definition.arguments])
             base = owner.definitions.get(definition.base.text)
             if base is None or not isinstance(base[0], tree.Net | tree.Variant):
                 self.unknown_base(definition, owner, base is not None, env)
                 return None
+            text = owner.source.text[definition.base.start : definition.end]
+            head = text[: definition.body.start - definition.base.start] if definition.body else text
+            place = Span(owner.source, definition.name.start, definition.name.end)
+            note = f"in {' '.join(head.split())}, which is {definition.name.text} at {place}"
+            trail.insert(0, (Span(owner.source, definition.start, definition.end), note))
             definition, owner = base
             if isinstance(definition, tree.Net):
+                self.builder.variants = trail
                 return definition, owner, given
         assert isinstance(definition, tree.Net)
         return definition, owner, given
@@ -271,4 +291,11 @@ class _Elaborator:
             if not needed[node.index] and not consumed[node.index]:
                 what = f"the input {node.path}" if isinstance(node.layer, Input) else f"what {node.layer.word} gives"
                 help = "name it in `output`, merge it, or delete it"
-                builder.warn_at(node.span, "unused-value", f"nothing uses {what}", help)
+                outputs = [Label(each.span, "an output") for each in builder.outputs if self.ports.output_names]
+                labels = [label for label in outputs if label.span.source is node.span.source][:4]
+                builder.warn_at(node.span, "unused-value", f"nothing uses {what}", help, labels)
+
+
+def labels_in(env: Env, labels: list[Label]) -> list[Label]:
+    """The labels that stand in the text of a place."""
+    return [label for label in labels if label.span.source is env.source]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from archdsl import limits
-from archdsl.diagnostics.model import nearest
+from archdsl.diagnostics.model import Label, nearest
+from archdsl.elaborate.origins import blamed, facts
 from archdsl.elaborate.values import MISSING, OPEN, SILENT, BlockValue, Env, LayerValue, NetValue, Partial, Shared
 from archdsl.graph import Value, shown
+from archdsl.source import Span
 from archdsl.syntax import tree
 
 if TYPE_CHECKING:
@@ -17,10 +20,25 @@ if TYPE_CHECKING:
     from archdsl.layers.tensor import Tensor
 
 
+_DEFINITION = re.compile(r"^(?:net|block)\b", re.MULTILINE)
+_SYMBOL = re.compile(r"[A-Z][0-9]*")
+
+
 class Reporter(Protocol):
     """Takes findings in the file being elaborated."""
 
-    def __call__(self, code: str, message: str, node: tree.Node, env: Env, *, help: str | None = None) -> None: ...
+    def __call__(
+        self,
+        code: str,
+        message: str,
+        node: tree.Node,
+        env: Env,
+        *,
+        labels: Sequence[Label] = (),
+        notes: Sequence[str] = (),
+        help: str | None = None,
+        warn: bool = False,
+    ) -> None: ...
 
 
 def round_to(value: float, divisor: int) -> int:
@@ -42,6 +60,16 @@ def _spread(function: Callable[[Any], Any]) -> Callable[..., Any]:
     return lambda *values: function(values[0] if len(values) == 1 and isinstance(values[0], tuple) else values)
 
 
+_FOREIGN = {
+    **dict.fromkeys(("true", "True"), "write `yes`"),
+    **dict.fromkeys(("false", "False"), "write `no`"),
+    **dict.fromkeys(("none", "null", "nil", "identity"), "the element that changes nothing is `id`"),
+    "int": "`floor(v)` rounds down, and `a // b` divides so",
+    "range": "a range is written `0..n`, behind the `in` of a loop",
+}
+"""Words of other languages, and what stands for them here."""
+
+
 FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int | None, str]] = {
     "min": (_spread(min), 1, None, "the least of its arguments, or of a list"),
     "max": (_spread(max), 1, None, "the greatest of its arguments, or of a list"),
@@ -59,9 +87,16 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int | None, str]] = {
 class Expressions:
     """Evaluates expressions in an environment; what cannot be evaluated is reported once and becomes SILENT."""
 
-    def __init__(self, catalog: Catalog, report: Reporter, tensor: Callable[[Value], Tensor]) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        report: Reporter,
+        tensor: Callable[[Value], Tensor],
+        spend: Callable[[int, tree.Node, Env], None],
+    ) -> None:
         self.catalog = catalog
         self.report = report
+        self.spend = spend
         self.tensor = tensor
         self.weights: dict[int, tuple[tuple[Any, ...], int, int]] = {}
         """Of lists that hold lists: the list (held, so that its identity stays its own), its values, its depth."""
@@ -76,6 +111,7 @@ class Expressions:
             return self.word(node, env) if found is MISSING else found  # type: ignore[arg-type]
         if kind is tree.Number or kind is tree.String or kind is tree.Constant:
             return node.value  # type: ignore[union-attr]
+        self.spend(1, node, env)
         return _METHODS[kind](self, node, env)
 
     def settled(self, node: tree.Expression, env: Env) -> Any:
@@ -101,14 +137,22 @@ class Expressions:
         return SILENT
 
     def unknown(self, node: tree.Name, env: Env, extra: tuple[str, ...] = ()) -> None:
+        help: str | None
         if node.text == "in":
-            help: str | None = "`in` is the input of a block without `takes`"
+            help = "`in` is the input of a block without `takes`; a network gives its input a name"
+        elif node.text in _FOREIGN:
+            help = _FOREIGN[node.text]
+        elif sizes := sized(node.text, env):
+            help = f"sizes that are computed stand in a list: `{sizes}`"
         else:
-            known = env.visible() | set(self.catalog.words()) | set(extra)
-            near = nearest(node.text, known)
-            help = f"did you mean `{near}`?" if near else None
-            if node.text in ("true", "false", "True", "False"):
-                help = "write `yes`" if node.text.lower() == "true" else "write `no`"
+            visible = env.visible()
+            self.spend(len(visible), node, env)
+            usable = {name for name in visible if type(env.find(name)) is not NetValue}
+            near = nearest(node.text, usable | set(extra))
+            if near is None and len(node.text) > 2:  # a layer is rarely meant where a value stands
+                near = nearest(node.text, [word for word in self.catalog.words() if word[0] == node.text[0]])
+            line = named_below(node, env)
+            help = f"did you mean `{near}`?" if near else f"it gets its name only in line {line}" if line else None
         self.report("unknown-name", f"nothing here is called `{node.text}`", node, env, help=help)
 
     def attribute(self, node: tree.Attribute, env: Env) -> Any:
@@ -154,11 +198,13 @@ class Expressions:
         return OPEN if found is MISSING or not isinstance(found, int) else found
 
     def list(self, node: tree.List, env: Env) -> Any:
+        self.spend(len(node.items), node, env)
         items = tuple(self.value(item, env) for item in node.items)
         return SILENT if any(item is SILENT for item in items) else self.bounded_list(items, node, env)
 
     def bounded_list(self, items: tuple[Any, ...], node: tree.Node, env: Env) -> Any:
         """A list, if with the lists inside it is not too large: names let a short text write an endless one."""
+        self.spend(len(items) >> 3, node, env)
         weights = [self.weight(item) for item in items if type(item) is tuple]
         count = len(items) + sum(count for count, _ in weights)
         depth = 1 + max((depth for _, depth in weights), default=0)
@@ -184,7 +230,8 @@ class Expressions:
         if index is OPEN:
             return OPEN
         if type(base) is not tuple:
-            self.wrong(node, env, f"only a list has elements, and this is {describe(base)}")
+            message = f"only a list has elements, and this is {describe(base)}"
+            self.blame(node.base, node, env, message, "an element is asked for here")
             return SILENT
         if not _is_whole(index):
             self.wrong(node, env, f"the number of an element must be whole, got {shown(index)}")
@@ -202,6 +249,11 @@ class Expressions:
         bound = env.find(node.name.text)
         if bound is not MISSING or (known is None and self.catalog.find(node.name.text)):
             return self.partial(node, bound, env)
+        if known is None and node.name.text == "range" and len(node.arguments) == 1:
+            stop = node.arguments[0].value
+            text = f"0..{env.source.text[stop.start : stop.end]}"
+            self.report("unknown-name", "nothing here is called `range`", node.name, env, help=f"write `{text}`")
+            return SILENT
         if known is None:
             self.unknown(node.name, env, tuple(FUNCTIONS))
             return SILENT
@@ -213,6 +265,7 @@ class Expressions:
             self.wrong(node, env, f"{node.name.text} takes {least} argument{'s' * (least > 1)}")
             return SILENT
         values = [self.value(argument.value, env) for argument in node.arguments]
+        self.spend(sum([len(value) if type(value) is tuple else 1 for value in values]), node, env)
         flat = [item for value in values for item in (value if type(value) is tuple else (value,))]
         if any(value is SILENT for value in flat):
             return SILENT
@@ -269,6 +322,10 @@ class Expressions:
 
     def binary(self, node: tree.Binary, env: Env) -> Any:
         operator = node.operator
+        if operator == "//" and type(node.right) is tree.Name and self.is_comment(node.right, env):
+            help = "a comment begins with `#`; `//` divides"
+            self.report("unknown-name", f"nothing here is called `{node.right.text}`", node.right, env, help=help)
+            return SILENT
         left = self.value(node.left, env)
         if operator in ("and", "or"):
             return self.logical(node, left, env)
@@ -287,12 +344,16 @@ class Expressions:
                 self.wrong(node, env, f"`{operator}` cannot take {describe(value)}", help)
                 return SILENT
         if operator in ("==", "!="):
+            if type(left) is tuple:
+                self.spend(self.weight(left)[0], node, env)
             return (left == right) is (operator == "==")
         if operator == "+" and type(left) is tuple and type(right) is tuple:
+            self.spend((len(left) + len(right)) >> 3, node, env)
             return self.bounded_list(left + right, node, env)
-        for value in (left, right):
+        for value, side in ((left, node.left), (right, node.right)):
             if not _is_number(value):
-                self.wrong(node, env, f"`{operator}` needs numbers, got {describe(value)}")
+                message = f"`{operator}` needs numbers, got {describe(value)}"
+                self.blame(side, node, env, message, "it is used here")
                 return SILENT
         if operator in _DIVISIONS and right == 0:
             self.wrong(node, env, f"{shown(left)} {operator} 0 divides by zero")
@@ -302,6 +363,10 @@ class Expressions:
         except OverflowError:
             self.wrong(node, env, "the number is too large")
             return SILENT
+
+    def is_comment(self, node: tree.Name, env: Env) -> bool:
+        """Whether what is divided by is no name but the first word of what was meant as a comment."""
+        return env.find(node.text) is MISSING and self.catalog.find(node.text) is None and node.text != "in"
 
     def logical(self, node: tree.Binary, left: Any, env: Env) -> Any:
         decisive = node.operator == "or"
@@ -329,8 +394,18 @@ class Expressions:
     def mistake(self, node: tree.Mistake, env: Env) -> Any:
         return SILENT
 
+    def blame(self, part: tree.Node, node: tree.Node, env: Env, message: str, use: str) -> None:
+        """Reports a part of an expression that cannot be: where it was given, if it is a parameter."""
+        given = blamed(part, env)
+        if given is None:
+            self.wrong(node, env, message)
+            return
+        place, entry, notes = given
+        labels = [Label(Span(env.source, node.start, node.end), use)]
+        self.report("bad-expression", message, place, entry, labels=labels, notes=notes)
+
     def wrong(self, node: tree.Node, env: Env, message: str, help: str | None = None) -> None:
-        self.report("bad-expression", message, node, env, help=help)
+        self.report("bad-expression", message, node, env, notes=facts(node, env), help=help)
 
 
 _METHODS: dict[type, Callable[[Expressions, Any, Env], Any]] = {
@@ -358,6 +433,23 @@ _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     ">": lambda a, b: a > b,
     ">=": lambda a, b: a >= b,
 }
+
+
+def named_below(node: tree.Name, env: Env) -> int | None:
+    """The line in which a name is given further down in the same definition, or as a `let` in the same file."""
+    text = env.source.text
+    end = _DEFINITION.search(text, node.end)
+    name = re.escape(node.text)
+    found = re.compile(rf"\b(?:as|let|share)\s+{name}\b").search(text, node.end, end.start() if end else len(text))
+    found = found or re.compile(rf"^let\s+{name}\b", re.MULTILINE).search(text, node.end)
+    return env.source.position(found.start()).line if found else None
+
+
+def sized(text: str, env: Env) -> str | None:
+    """What was meant as a size with names in it, `cx30x30`, as a list."""
+    parts = text.split("x")
+    known = all(part.isdigit() or _SYMBOL.fullmatch(part) or env.find(part) is not MISSING for part in parts)
+    return f"[{', '.join(parts)}]" if known and len(parts) > 1 and all(parts) else None
 
 
 def _settled(size: int | str) -> Any:

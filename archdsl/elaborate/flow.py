@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from archdsl import limits
 from archdsl.diagnostics.model import Label, nearest
 from archdsl.elaborate.builder import NOTHING, Builder, Flow
-from archdsl.elaborate.expressions import describe
+from archdsl.elaborate.expressions import describe, named_below
 from archdsl.elaborate.modules import Modules
 from archdsl.elaborate.naming import refused_name
+from archdsl.elaborate.origins import facts, rounded_down
 from archdsl.elaborate.values import (
     MISSING,
     OPEN,
@@ -34,6 +36,21 @@ if TYPE_CHECKING:
     from archdsl.elaborate.placing import Placer
     from archdsl.elaborate.ports import Ports
     from archdsl.layers.catalog import Catalog
+
+
+_NAMING = re.compile(r"\b(?:let|share|as)\s+([a-z_]\w*)|^[ \t]*([a-z_]\w*)\s*:?=(?!=)", re.MULTILINE)
+"""Where the text of a statement gives a name."""
+
+_STATEMENTS = ("input", "output", "let", "default", "share", "expect")
+_FOREIGN = {
+    "return": "a block gives what flows at its end; a network names its results: `output a, b`",
+    "var": "a name for a value is written `let name = value`",
+    "const": "a name for a value is written `let name = value`",
+    "none": "the element that changes nothing is `id`",
+    "identity": "the element that changes nothing is `id`",
+    "skip": "the element that changes nothing is `id`",
+}
+"""Words of other languages, and what stands for them here."""
 
 
 class Walker:
@@ -64,6 +81,7 @@ class Walker:
     # ------------------------------------------------------------ statements
 
     def body(self, body: tree.Body, flow: Flow, env: Env) -> Flow:
+        self.builder.steps += len(body.statements)
         for statement in body.statements:
             if type(statement) is tree.Line:
                 flow = self.chain(statement.chain, flow, env)
@@ -74,11 +92,13 @@ class Walker:
     def statement(self, statement: tree.Statement, flow: Flow, env: Env) -> Flow:
         at_top = self.builder.frame.activation == 0 and not self.modules.calls
         if isinstance(statement, tree.Mistake):
+            self.builder.spend((statement.end - statement.start) >> 3, statement, env)
+            self.mistake(statement, env)
             return (NOTHING,)
         if isinstance(statement, tree.Input | tree.Output) and not at_top:
             what = "an input" if isinstance(statement, tree.Input) else "an output"
             message = f"{what} belongs to a network, not to a block or a group"
-            help = "a block names its inputs after `takes`, and gives what flows at its end"
+            help = "leave it out: a block names its inputs after `takes`, and gives what flows at its end"
             self.report("misplaced", message, statement, env, help=help)
         elif isinstance(statement, tree.Input):
             value = self.ports.input(statement, env)
@@ -89,12 +109,24 @@ class Walker:
         elif isinstance(statement, tree.Let):
             self.let(statement, env)
         elif isinstance(statement, tree.Default):
+            self.builder.spend(16, statement, env)  # each layer's arguments are merged
             self.files.default(statement, env)
         elif isinstance(statement, tree.Share):
             self.modules.share(statement, env)
         elif isinstance(statement, tree.Expect):
             self.expect(statement, env)
         return flow
+
+    def mistake(self, mistake: tree.Mistake, env: Env) -> None:
+        """What could not be read may have been to give a name; of that name nothing more is said."""
+        for match in _NAMING.finditer(env.source.text[mistake.start : mistake.end]):
+            name = match[1] or match[2]
+            if env.find(name) is not MISSING:
+                continue
+            if match[0].startswith("as"):
+                self.name_value(name, NOTHING, mistake, env)
+            else:
+                env.names[name] = SILENT
 
     def let(self, statement: tree.Let, env: Env) -> None:
         name = statement.name.text
@@ -135,6 +167,7 @@ class Walker:
     # ------------------------------------------------------------ elements
 
     def chain(self, chain: tree.Chain, flow: Flow, env: Env) -> Flow:
+        self.builder.spend(len(chain.elements), chain, env)
         first = True
         for element in chain.elements:
             if type(element) is tree.Call:
@@ -194,6 +227,7 @@ class Walker:
             results += given
             widths.append(len(given))
         flow = tuple(results)
+        self.builder.spend(len(flow), group, env)
 
         def ends() -> list[Span]:
             last = [branch.elements[-1] for branch in branches]
@@ -218,11 +252,12 @@ class Walker:
             return (NOTHING,)
         if isinstance(count, bool) or not isinstance(count, int | float) or count != int(count) or count < 0:
             message = f"a repeat needs a whole number from 0 up, got {describe(count)}"
-            self.report("bad-argument", message, repeat.count, env)
+            notes, help = facts(repeat.count, env), rounded_down(repeat.count, env)
+            self.report("bad-argument", message, repeat.count, env, notes=notes, help=help)
             return (NOTHING,)
         nodes = self.builder.nodes
         for done in range(int(count)):
-            self.builder.step(repeat, env)
+            self.builder.step(repeat, env, 2)
             before, had = flow, len(nodes)
             flow = self.element(repeat.element, flow, env)
             made = len(nodes) - had
@@ -240,7 +275,9 @@ class Walker:
             return (NOTHING,)
         if not isinstance(test, bool):
             message = f"`if` needs yes or no, got {describe(test)}"
-            self.report("bad-expression", message, condition.test, env, help="compare it: `n > 0`")
+            text = env.source.text[condition.test.start : condition.test.end]
+            help = f"compare it: `{text} > 0`" if isinstance(test, int | float) else "compare it: `n > 0`"
+            self.report("bad-expression", message, condition.test, env, help=help)
             return (NOTHING,)
         body = condition.then if test else condition.otherwise
         return flow if body is None else self.body(body, flow, Env(env.module, env))
@@ -251,7 +288,7 @@ class Walker:
             return (NOTHING,)
         names = [name.text for name in loop.names]
         for number, row in enumerate(rows):
-            self.builder.step(loop, env)
+            self.builder.step(loop, env, 4 + len(names))
             values = row if len(names) > 1 and type(row) is tuple else (row,)
             if len(values) != len(names):
                 items = loop.rows.items if isinstance(loop.rows, tree.List) else ()
@@ -269,7 +306,8 @@ class Walker:
         first = self.expressions.settled(loop.rows, env)
         if loop.stop is None:
             if first is not SILENT and type(first) is not tuple:
-                help = "write a table `[[64, 2], [128, 3]]`, a list, or a range `0..n`"
+                text = env.source.text[loop.rows.start : loop.rows.end]
+                help = f"write a range `0..{text}`, a list, or a table `[[64, 2], [128, 3]]`"
                 message = f"a loop runs over a list, got {describe(first)}"
                 self.report("bad-expression", message, loop.rows, env, help=help)
                 return None
@@ -280,7 +318,7 @@ class Walker:
                 return None
             if not isinstance(value, int) or isinstance(value, bool):
                 message = f"a range runs between whole numbers, got {describe(value)}"
-                self.report("bad-expression", message, node, env)
+                self.report("bad-expression", message, node, env, help=rounded_down(node, env))
                 return None
         if stop - first > limits.STEPS:
             message = f"this loop runs {stop - first:,} times, more than {limits.STEPS:,}"
@@ -336,6 +374,7 @@ class Walker:
                 return None
             parts.append(str(value))
         text = "".join(parts)
+        self.builder.spend(len(text) >> 4, label, env)
         is_plain = text.isascii() and text.replace("_", "a").isalnum() and len(text) <= limits.NAME_CHARACTERS
         if not is_plain or (text[0].isdigit() and not text.isdigit()):
             help = "a name has letters, digits and _, and does not begin with a digit unless it is a number"
@@ -371,7 +410,12 @@ class Walker:
         labels = [Label(giver.span, f"{giver.layer.word} gives {tensor}")]
         known = [note for note in dict.fromkeys(notes) if note]
         message = f"expected {written}, got {tensor}"
-        self.report("shape-mismatch", message, checked.shape, env, labels=labels, notes=known)
+        help = self.placer.doubtful_input(len(tensor.dims) - len(sizes))
+        if help is None and len(wrong) == 2 and tensor.kind == "map" and len(sizes) == len(tensor.dims) == 3:
+            a, b = wrong
+            turned = a == 1 and sizes[a] == tensor.dims[b] and sizes[b] == tensor.dims[a]
+            help = f"height stands before width: `{tensor}`" if turned else None
+        self.report("shape-mismatch", message, checked.shape, env, labels=labels, notes=known, help=help)
 
     # ------------------------------------------------------------ calls
 
@@ -386,10 +430,13 @@ class Walker:
     ) -> Flow:
         """A word: a layer, a block, a shared module or a value, and a parameter that is one of them."""
         name = call.name.text
+        if call.arguments:
+            self.builder.spend(len(call.arguments), call, env)
         found = env.find(name)
         partial: Partial | None = None
         if type(found) is Partial:
             partial, found = found, found.target
+            self.builder.spend(8 + len(partial.arguments), call, env)
         kind = type(found)
         layer: Any
         if kind is LayerValue:
@@ -418,14 +465,17 @@ class Walker:
         name = call.name.text
         if is_layer:
             message = f"`{name}` is a layer and the name of a value here"
-            self.report("ambiguous-name", message, call, env, help=f"rename the value: `... as {name}_out`")
+            span = self.builder.nodes[value.node].span if value != NOTHING else None
+            labels = [Label(span, "the value")] if span is not None and span.source is env.source else []
+            help = f"rename the value: `{name}_out`"
+            self.report("ambiguous-name", message, call, env, labels=labels, help=help)
             return (NOTHING,)
         if call.arguments:
             self.report("extra-argument", f"`{name}` is a value and takes no arguments", call, env)
             return (NOTHING,)
         if not first:
             message = f"`{name}` is a value and cannot stand after `->`"
-            help = f"begin a line with it, or merge it: `( id | {name} ) -> add`"
+            help = f"begin a line with it, or merge it: `add {name}`, which is `( id | {name} ) -> add`"
             self.report("misplaced", message, call, env, help=help)
             return (NOTHING,)
         if label is not None:
@@ -435,19 +485,29 @@ class Walker:
     def unknown(self, call: tree.Call, found: Any, env: Env) -> None:
         name = call.name
         if found is not MISSING:
-            help = "a network cannot stand inside another; make its body a block" if type(found) is NetValue else None
+            help, labels = None, []
+            if type(found) is NetValue:
+                help = "a network cannot stand inside another; make its body a block, without its input"
+                defined = self.files.place_of(found, env)
+                labels = [Label(defined, "the network")] if defined is not None else []
             message = f"`{name.text}` is {describe(found)}, not a layer or a block"
-            self.report("unknown-layer", message, name, env, help=help)
+            self.report("unknown-layer", message, name, env, labels=labels, help=help)
             return
         if name.text == "in":
             help = "`in` is the input of a block without `takes`"
+        elif name.text in _FOREIGN:
+            help = _FOREIGN[name.text]
         else:
+            self.builder.spend(len(env.visible()), call, env)
             usable = {n for n in env.visible() if not isinstance(env.find(n), int | float | str)}
             usable |= {n for n in env.visible() if type(env.find(n)) is Value}
-            near = nearest(name.text, usable | set(self.catalog.words()))
+            near = nearest(name.text, usable | set(self.catalog.words()) | set(_STATEMENTS))
+            line = named_below(name, env)
             help = (
                 f"did you mean `{near}`?"
                 if near
+                else f"it gets its name only in line {line}"
+                if line
                 else "docs/layers.md lists all layers, `archdsl explain conv` shows one"
             )
         self.report("unknown-layer", f"there is no layer, block or value `{name.text}`", name, env, help=help)

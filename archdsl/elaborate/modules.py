@@ -73,7 +73,7 @@ class Modules:
         definition = block.definition
         word = definition.name.text
         builder = self.builder
-        builder.step(call, env)
+        builder.step(call, env, 8 + len(block.parameters) + len(flow))
         if self.calls and any(outer is definition for outer in self.calls):
             trail = " -> ".join([*(d.name.text for d in self.calls), word])
             help = "a network has a fixed depth; repeat a block with x3"
@@ -149,10 +149,14 @@ class Modules:
         if len(flow) != len(names):
             if block.definition.takes:
                 what = f"takes {len(names)} values ({', '.join(names)})"
-                help = f"put branches before it: `( {' | '.join(names)} ) -> {word}`"
+                value = self.walker.placer.some_value(env)
+                branches = " | ".join(["id", *[value] * (len(names) - 1)])
+                help = f"put as many branches before it, as `( {branches} ) -> {word}`"
             else:
-                what, help = "takes one value", f"merge the branches before {word}"
-            self.report("wrong-inputs", f"{word} {what}, got {len(flow)}", call, env, help=help)
+                what = "takes one value"
+                help = f"merge the branches before {word}: put `add ->` or `cat ->` before it"
+            labels = self.walker.placer.givers(flow, env)
+            self.report("wrong-inputs", f"{word} {what}, got {len(flow)}", call, env, labels=labels, help=help)
             return False
         inner.names.update(zip(names, flow, strict=True))
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from archdsl.elaborate.values import MISSING, Env
+from archdsl.elaborate.values import MISSING, SILENT, Env
 from archdsl.graph import shown
 from archdsl.source import Span
 from archdsl.syntax import tree
@@ -78,8 +78,29 @@ def facts(node: tree.Node, env: Env) -> list[str]:
             continue
         place = entered(tree.Name(0, 0, name), env)
         at = f", given at {Span(place[1].source, place[0].start, place[0].end)}" if place else ""
-        notes.append(f"{name} = {shown(value)}{at}")
+        notes.append(f"{name} = {shown(value)}{', given from outside' if from_outside(place) else at}")
     return notes[:4]
+
+
+def from_outside(place: tuple[tree.Node, Env] | None) -> bool:
+    """Whether an argument stands nowhere in the text: `-p width=64`."""
+    if place is None or not isinstance(at := place[0], tree.Argument) or at.name is None:
+        return False
+    return (at.name.start, at.name.end) == (at.value.start, at.value.end)
+
+
+def blamed(node: tree.Node, env: Env) -> tuple[tree.Node, Env, list[str]] | None:
+    """Where a wrong value was written, if a parameter's name stands for it, and notes; no more is said of it then."""
+    place = entered(node, env)
+    if place is None:
+        return None
+    assert isinstance(node, tree.Name)
+    owner: Env | None = env
+    while owner is not None and node.text not in owner.names:
+        owner = owner.parent
+    if owner is not None:
+        owner.names[node.text] = SILENT
+    return *place, ["it is given from outside"] if from_outside(place) else []
 
 
 def _names(node: tree.Node) -> Iterator[str]:

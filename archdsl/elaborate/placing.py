@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from archdsl import limits
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from archdsl.elaborate.binding import Binder
     from archdsl.elaborate.values import Env, Partial
 
+
+_BACK = 1000
+"""How many named values are looked through for one to suggest."""
 
 _PRODUCT = re.compile(r"input +(\w+ *: *)?(\d+( *[*] *\d+)+)")
 
@@ -169,7 +173,7 @@ class Placer:
 
     def some_value(self, env: Env) -> str:
         """The name of a value that could be merged; the latest that is known here."""
-        names = (label for _, _, label in reversed(self.builder.named))
+        names = (label for _, _, label in islice(reversed(self.builder.named), _BACK))
         return next((name for name in names if type(env.find(name)) is Value), "e1")
 
     def wrong_inputs(self, cls: type[Layer], count: int, inputs: Flow, call: tree.Call, env: Env) -> None:
@@ -242,7 +246,7 @@ class Placer:
 
     def fitting(self, target: Tensor, inputs: Flow, of_space: bool, env: Env) -> str | None:
         """The name of another value that has the sizes of a tensor."""
-        for _, value, label in reversed(self.builder.named):
+        for _, value, label in islice(reversed(self.builder.named), _BACK):
             tensor = self.builder.tensor(value)
             fits = tensor.space == target.space if of_space else tensor == target
             if fits and tensor.kind == target.kind and value not in inputs and env.find(label) == value:

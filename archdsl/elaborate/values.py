@@ -116,7 +116,7 @@ class Partial:
         return self.text
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Shared:
     """`share name = element`: the element, and its module once it has been used."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from archdsl import limits
-from archdsl.diagnostics.model import Diagnostic, error
+from archdsl.diagnostics.model import Diagnostic, Label, error
 from archdsl.source import Source, Span
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ _BRACKETS = _OPENS.keys() | _CLOSES.keys()
 _ASIDE = {"NEWLINE", "COMMENT", "DOC", "STRAY"}
 _INDENTATION = re.compile(r"[ \t]*")
 _SHOWN_CLOSERS = {"LPAR": ")", "LSQB": "]", "LBRACE": "}"}
+_MATCHING = re.compile(r"[][(){}]")
+_AHEAD = 2000
+"""How many characters are looked at to tell a bracket too many from one of the wrong kind."""
 _JOINS_NEXT_LINE = {"ARROW", "BAR", "LBRACE", "NEWLINE"}
 _JOINS_LINE_ABOVE = {"ARROW", "BAR", "RBRACE", "ELSE"}
 _UNDOCUMENTED = {"RBRACE", "ELSE", "ARROW", "BAR", "RPAR", "RSQB"}
@@ -90,7 +94,7 @@ def scanner(terminals: Mapping[str, tuple[str, str]]) -> Scanner:
     longest_first = sorted(signs, key=len, reverse=True)
     alternatives = [f"(?P<{name}>{terminals[name][1]})" for name in _PATTERNS]
     alternatives.append("(?P<SIGN>" + "|".join(map(re.escape, longest_first)) + ")")
-    alternatives.append(r"(?P<STRAY>[0-9]\w*|'[^'\r\n]*'|[^\t-~]+|[;'\\&^$@?~`]+|.)")
+    alternatives.append(r"(?P<STRAY>[0-9]\w*|'[^'\r\n]*'|[“„”][^“”\r\n]*[“”]|[–—−]>|[→⟶➔➜⇒]|[^\t-~]+|[;'\\&^$@?~`]+|.)")
     return Scanner("|".join(alternatives), words, signs)
 
 
@@ -108,6 +112,8 @@ class _Problem:
     start: int
     end: int
     help: str | None
+    until: int | None = None
+    """Of a bracket, where it is still open."""
 
 
 class _Tokenizer:
@@ -120,6 +126,7 @@ class _Tokenizer:
         self.open: list[Token] = []
         self.doubtful: list[tuple[int, int]] = []
         self.depth = 0
+        self.closed_later = (-1, -1)  # an open bracket and what closes it, once that has been looked for
         self.outermost = 0  # where the line begins in which the outermost open bracket stands
 
     def run(self) -> Tokens:
@@ -149,7 +156,11 @@ class _Tokenizer:
                 else:
                     is_doc = kind == "DOC" and (newline or last == "NEWLINE") and not enclosed
                     (docs if is_doc else comments).append(Token(kind, part, start, end))
-                continue
+                meant = _MEANT.get(part[0]) if kind == "STRAY" else None
+                if meant is None or (meant == "STRING" and len(part) < 2):
+                    continue
+                kind = meant  # what was meant is plain, and so reading goes on with it
+                part = f'"{part[1:-1]}"' if meant == "STRING" else part
             if newline:
                 newline = False
                 if kind in ("NET", "BLOCK") and self.open and not self.is_nested(start - line_start):
@@ -179,15 +190,26 @@ class _Tokenizer:
             append(token)
             last = kind
         comments.extend(docs)
+        if len(tokens) > limits.TOKENS:
+            message = f"the text has {len(tokens):,} words and signs, more than {limits.TOKENS:,}"
+            self.found.clear()
+            self.problem("too-large", message, 0, 0, help="split it into files and `use` them")
+            tokens.clear()
+            self.open.clear()
         self.close_all(len(text))
         comments.sort(key=lambda comment: comment.start)
         return self.result()
 
     def result(self) -> Tokens:
-        problems = [
-            error(found.code, found.message, Span(self.source, found.start, found.end), help=found.help)
-            for found in self.found
-        ]
+        problems = []
+        for found in self.found:
+            labels = []
+            if found.until is not None:
+                at_the_end = found.until >= len(self.source.text.rstrip())
+                says = "the text ends here" if at_the_end else "it is still open here"
+                labels = [Label(Span(self.source, found.until, found.until + 1), says)]
+            span = Span(self.source, found.start, found.end)
+            problems.append(error(found.code, found.message, span, labels=labels, help=found.help))
         return Tokens(self.tokens, self.comments, problems, self.doubtful, self.depth)
 
     # ------------------------------------------------------------ brackets
@@ -198,12 +220,42 @@ class _Tokenizer:
         wanted = _CLOSES[kind]
         if not self.open or self.open[-1].type != wanted:
             if not any(opener.type == wanted for opener in self.open):
+                if self.open and self.open[-1].type != "LBRACE" and not self.is_closed_later(end):
+                    self.mismatched(token)
+                    return False
                 self.problem("unopened", f"nothing is open for this `{text}` to close", start, end)
                 return False
             while self.open[-1].type != wanted:
                 self.unclosed(self.open.pop(), start)
         self.open.pop()
         return True
+
+    def is_closed_later(self, position: int) -> bool:
+        """Whether the innermost open bracket, which is no brace, is closed before the next brace."""
+        opener = self.open[-1]
+        if len(self.found) >= limits.PROBLEMS or (
+            self.closed_later[0] == opener.start and position <= self.closed_later[1]
+        ):
+            return True
+        closer = _SHOWN_CLOSERS[opener.type]
+        depth = 1
+        for match in _MATCHING.finditer(self.source.text, position, position + _AHEAD):
+            if match[0] in "{}":
+                break
+            depth += (match[0] == opener.text) - (match[0] == closer)
+            if depth == 0:
+                self.closed_later = (opener.start, match.start())
+                return True
+        return False
+
+    def mismatched(self, token: Token) -> None:
+        """Takes a closing bracket of the wrong kind for the right one."""
+        opener = self.open.pop()
+        line, column = self.source.position(opener.start)
+        closer = _SHOWN_CLOSERS[opener.type]
+        message = f"this `{token.text}` cannot close the `{opener.text}` at {line}:{column}"
+        self.problem("unopened", message, token.start, token.end, help=f"write `{closer}`")
+        self.tokens.append(Token(_OPENS[opener.type], closer, token.start, token.end))
 
     def close_all(self, position: int) -> None:
         while self.open:
@@ -216,7 +268,8 @@ class _Tokenizer:
     def unclosed(self, opener: Token, position: int) -> None:
         closer = _SHOWN_CLOSERS[opener.type]
         message = f"this `{opener.text}` is never closed"
-        self.problem("unclosed", message, opener.start, opener.end, help=f"put a `{closer}` where it ends")
+        help = f"put a `{closer}` where it ends"
+        self.problem("unclosed", message, opener.start, opener.end, help=help, until=position)
         self.doubtful.append((opener.start, position))
         self.tokens.append(Token(_OPENS[opener.type], "", position, position))
 
@@ -232,20 +285,46 @@ class _Tokenizer:
         help: str | None
         if text[0].isdigit():
             message, help = f"`{shown(text)}` is neither a number nor a name", "names begin with a small letter or _"
+            if re.fullmatch(r"[0-9]+([xX][0-9]+)+", text):
+                help = f"the sizes of a shape are joined by a small x: `{shown(text.lower())}`"
+            elif re.fullmatch(r"[0-9]+x", text):
+                help = f"a repeat stands behind what it repeats: `( ... ) x{shown(text[:-1])}`"
         elif text == "\r":
             message, help = "a lone carriage return does not end a line", "save the text with LF or CRLF line ends"
         elif text == '"':
             message, help = "this string is not closed on its line", 'put a `"` where it ends'
+        elif text == "×":
+            around = self.source.text[max(0, start - limits.NUMBER_CHARACTERS) : start + limits.NUMBER_CHARACTERS]
+            sizes = re.search(r"[0-9A-Z]+(×[0-9A-Z]+)+", around)
+            whole = shown(sizes[0].replace("×", "x")) if sizes else "3x3"
+            message = f"`{text}` means nothing here"
+            help = f"sizes are joined by the letter x: `{whole}`; `*` multiplies numbers"
+        elif text[0] in "'“„" and len(text) > 1:
+            message = f"`{shown(text)}` means nothing here"
+            help = f'strings stand in double quotes: `"{shown(text[1:-1])}"`'
+        elif text.isspace() or unicodedata.category(text[0]) == "Cf":
+            message = f"this character (U+{ord(text[0]):04X}) looks like a blank and is none"
+            help = "put a plain space in its place, or nothing"
         else:
             message, help = f"`{shown(text)}` means nothing here", _STRAY_HELP.get(text[0])
         end = start + len(text)
         self.problem("stray-character", message, start, end, help=help)
 
-    def problem(self, code: str, message: str, start: int, end: int, help: str | None = None) -> None:
-        if self.found and self.found[-1].code == code != "unclosed" and self.found[-1].end == start:
-            self.found[-1].end = end  # a run of them is one problem
+    def problem(
+        self, code: str, message: str, start: int, end: int, help: str | None = None, until: int | None = None
+    ) -> None:
+        before = self.found[-1] if self.found else None
+        if before is not None and before.code == code != "unclosed" and before.end == start:
+            before.end = end  # a run of them is one problem
+        elif (
+            before is not None
+            and code == "stray-character" == before.code
+            and before.message == message
+            and "\n" not in self.source.text[before.end : min(start, before.end + _AHEAD)]
+        ):
+            return  # one of a kind is enough in a line
         elif len(self.found) < limits.PROBLEMS:
-            self.found.append(_Problem(code, message, start, end, help))
+            self.found.append(_Problem(code, message, start, end, help, until))
 
 
 _STRAY_HELP = {
@@ -254,13 +333,23 @@ _STRAY_HELP = {
     "\\": "a line goes on by itself inside ( ) and [ ], and next to -> or |",
     "&": "write `and`",
     "!": "write `not`",
-    "→": "write `->`",
-    "×": "write `x` between sizes, as in 3x3, and `*` between numbers",
+    "–": "write `->`",
+    "—": "write `->`",
+    "−": "write `->`, and `-` between numbers",
+    **dict.fromkeys("→⟶➔➜⇒", "write `->`"),
+    **dict.fromkeys("“„”", 'strings are written in plain double quotes: "text"'),
     "?": "write `if condition { ... } else { ... }`",
     "$": "names are written as they are",
     "@": "names are written as they are",
     "^": "there is no power; multiply",
 }
+
+
+_MEANT = {
+    **dict.fromkeys("→⟶➔➜⇒–—−", "ARROW"),
+    **dict.fromkeys("'“„", "STRING"),
+}
+"""What a character that cannot be read stands for, by the first of them."""
 
 
 def shown(text: str) -> str:

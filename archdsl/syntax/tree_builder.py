@@ -5,6 +5,7 @@ Every method takes the children of its rule, keywords and signs included, and re
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from archdsl import limits
@@ -79,9 +80,11 @@ class TreeBuilder:
     @staticmethod
     def doc(children: Children) -> str:
         """Takes the documentation off the front of a rule's children."""
-        lines = []
-        while type(children[0]) is Token and children[0].type == "DOC":
-            lines.append(children.pop(0).text[2:].strip())
+        count = 0
+        while type(children[count]) is Token and children[count].type == "DOC":
+            count += 1
+        lines = [token.text[2:].strip() for token in children[:count]]
+        del children[:count]
         return "\n".join(lines)
 
     # ------------------------------------------------------------ definitions
@@ -300,13 +303,21 @@ class TreeBuilder:
         help = f"write `{token.text.lower()}`; a single capital stands for any size in an input's shape, nothing else"
         if yes_no:
             help = f"write `{yes_no}`"
+        elif token.text == "None":
+            help = "the element that changes nothing is `id`; an option that is not wanted is left out"
         return self.refuse("capital", message, token.start, token.end, help)
 
     def list(self, children: Children) -> tree.List:
         return tree.List(children[0].start, children[-1].end, tuple(children[1:-1:2]))
 
     def parenthesized(self, children: Children) -> Any:
-        return children[1]
+        """The brackets belong to the place of what stands in them."""
+        inner = children[1]
+        whole = copy(inner)
+        whole.start, whole.end = children[0].start, children[2].end
+        if id(inner) in self.depths:
+            self.depths[id(whole)] = (whole, self.depths[id(inner)][1])
+        return whole
 
     def attribute(self, children: Children) -> Any:
         base, _, name = children

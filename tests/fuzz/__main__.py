@@ -94,7 +94,7 @@ def plain(count: int, seconds: int, jobs: int, seed: int) -> int:
     """Texts at random, shared out over processes."""
     began = time.monotonic()
     stages: Counter[str] = Counter()
-    found: list[Found] = []
+    found: dict[str, Found] = {}
     slowest, megabytes = (0.0, ""), 0
     kinds = [kind for kind, part in TARGETS.items() for _ in range(part)]
     chunks = ((seed, kinds[at % len(kinds)], at * CHUNK, (at + 1) * CHUNK) for at in range(-(-count // CHUNK)))
@@ -110,12 +110,13 @@ def plain(count: int, seconds: int, jobs: int, seed: int) -> int:
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for swept in map(Future.result, done):
                 stages += swept.stages
-                found += swept.found
                 slowest, megabytes = max(slowest, swept.slowest), max(megabytes, swept.megabytes)
                 for each in swept.found:
+                    if each.place in found:
+                        continue
+                    found[each.place] = each
                     print(f"{each.seed}: {each.problem}", flush=True)
-                    if each.text:
-                        print(f"found: {kept_small_text(each.text).relative_to(ROOT)}", flush=True)
+                    print(f"found: {kept_small_text(each.text).relative_to(ROOT)}", flush=True)
     print(
         f"{stages.total():,} texts of seed {seed} in {time.monotonic() - began:.0f} s: {dict(stages)}; "
         f"{len(found)} found, the slowest ({slowest[1]}) took {slowest[0]:.2f} s, the largest process {megabytes} MiB"

@@ -22,6 +22,8 @@ class Found(NamedTuple):
     seed: str
     text: str
     problem: str
+    place: str
+    """What tells one failure from another: its kind, and the line that raises."""
 
 
 class Swept(NamedTuple):
@@ -55,14 +57,14 @@ def sweep(seed: int, kind: str, first: int, last: int) -> Swept:
                 stages[examine(text)] += 1
             except Exception as problem:  # noqa: BLE001  # whatever it is, it is what is looked for
                 stages["failed"] += 1
-                found.setdefault(_place(problem), Found(name, text, f"{type(problem).__name__}: {problem}"))
+                place = _place(problem)
+                found.setdefault(place, Found(name, text, f"{type(problem).__name__}: {problem}", place))
             slowest = max(slowest, (time.perf_counter() - began, name))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return Swept(stages, list(found.values()), slowest, peak)
 
 
 def _place(problem: BaseException) -> str:
-    """What tells one failure from another: its kind, and the place that raises."""
     trace = problem.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
