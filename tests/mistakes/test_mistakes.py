@@ -52,7 +52,6 @@ PATTERNS = {
     "name_in_a_repeat": "of the two ways, the other is followed",
     "unet_with_odd_size": "of the two ways, the other is followed",
     "unused_input": "of the three ways, another is followed",
-    "block_that_takes_two_gets_one": "`low` and `skip` stand for the two values",
 }
 """Cases whose help shows a form instead of the code itself, with the reason."""
 
