@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from errno import EACCES
 from pathlib import Path
 
 
@@ -12,7 +13,7 @@ def write_atomically(path: str | Path, data: bytes | str) -> None:
     """Replaces a file by `data`, text as UTF-8. If that fails, the earlier file stays as it was.
 
     The new text is written beside the file and then takes its place, with its permissions; a symbolic link stays one.
-    What is no regular file (`/dev/stdout`, a pipe) is written to directly.
+    What is no regular file (`/dev/stdout`, a pipe) is written to directly; one that may not be written stays.
 
     Raises:
         OSError: where it cannot be written; its `filename` is `path`.
@@ -29,9 +30,11 @@ def _write(path: Path, content: bytes) -> None:
     if mode is not None and not stat.S_ISREG(mode):
         path.write_bytes(content)
         return
+    if mode is not None and not os.access(path, os.W_OK):  # to replace it, the folder's permission would do
+        raise PermissionError(EACCES, os.strerror(EACCES))
     name = path.parent / f".{path.name[:100]}.{os.urandom(6).hex()}"
-    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-    try:
+    try:  # from here on, as a signal may come between any two lines
+        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         with open(descriptor, "wb") as file:
             file.write(content)
         if mode is not None:

@@ -130,6 +130,9 @@ class _Opening:
 
         for definition in parsed.file.definitions:
             if isinstance(definition, tree.Use):
+                if len(problems) >= FINDINGS:
+                    unresolved.update(name.text for name in definition.names)
+                    continue
                 used = self.used(definition, source, trail, problems)
                 if used is None:
                     unresolved.update(name.text for name in definition.names)
@@ -199,7 +202,7 @@ class _Opening:
         found = self.located[key]
         if isinstance(found, Path):
             return found
-        raise found
+        raise found.with_traceback(None)
 
 
 class _OutsideError(Exception):
