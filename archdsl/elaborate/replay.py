@@ -61,8 +61,10 @@ class Replayer:
         if key is None or len(builder.diagnostics) != findings or activation >= len(builder.activations):
             return
         made = builder.activations[activation]
-        if NOTHING in made.outputs or len(builder.nodes) == nodes:
-            return
+        if len(builder.nodes) == nodes or any(
+            NOTHING in a.inputs + a.outputs for a in builder.activations[activation:]
+        ):
+            return  # what is wrong may have been reported before, by another call
         self.recordings[key] = Recording(
             range(nodes, len(builder.nodes)),
             range(activation, len(builder.activations)),

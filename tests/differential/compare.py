@@ -72,9 +72,11 @@ def judge(text: str, random: Random | None = None, deep: bool = True) -> Verdict
             problem = raised
         try:
             network = archdsl.parse(text, NET)
+            accepted = network.ok
         except archdsl.ArchError as refusal:
             return Verdict(False, None if problem is not None else Disagreement("refused", f"but it runs: {refusal}"))
-        accepted = network.ok
+        except Exception as raised:  # noqa: BLE001  # whatever it is, no spec may raise it
+            return Verdict(False, Disagreement("crash", f"in the checker: {type(raised).__name__}: {raised}"))
         if accepted and problem is not None:
             return Verdict(True, Disagreement("accepted", f"but it fails: {type(problem).__name__}: {problem}"))
         if not accepted:
