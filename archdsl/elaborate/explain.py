@@ -113,7 +113,8 @@ class Provenance:
             before = self.tensor(node.inputs[0])
             here = self.tensor(at)
             if before.kind != here.kind or len(before.dims) != len(here.dims):
-                return f"{size} comes from {self.place(node)}"
+                product = f": {' * '.join(map(str, before.dims))} = {size}" if node.layer.word == "flatten" else ""
+                return f"{size} comes from {self.place(node)}{product}"
             if before.dims[axis] != here.dims[axis]:
                 return f"{size} comes from {self.place(node)}{self.formula(node, axis)}"
             at = node.inputs[0]

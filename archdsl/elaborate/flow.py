@@ -294,7 +294,8 @@ class Walker:
                 items = loop.rows.items if isinstance(loop.rows, tree.List) else ()
                 at = items[number] if number < len(items) else loop.rows
                 message = f"row {number + 1} has {len(values)} values for {len(names)} names ({', '.join(names)})"
-                self.report("bad-expression", message, at, env)
+                help = "give each row as many values as there are names"
+                self.report("bad-expression", message, at, env, help=help)
                 return (NOTHING,)
             inner = Env(env.module, env)
             inner.names.update(zip(names, values, strict=True))
@@ -409,6 +410,8 @@ class Walker:
         giver = provenance.source(flow[0])
         labels = [Label(giver.span, f"{giver.layer.word} gives {tensor}")]
         known = [note for note in dict.fromkeys(notes) if note]
+        if isinstance(checked.shape, tree.Binary):
+            known.insert(0, f"{written} = {shown(wanted)}")
         message = f"expected {written}, got {tensor}"
         help = self.placer.doubtful_input(len(tensor.dims) - len(sizes))
         if help is None and len(wrong) == 2 and tensor.kind == "map" and len(sizes) == len(tensor.dims) == 3:

@@ -188,7 +188,10 @@ class Placer:
             other = self.some_value(env)
             help = f"name another value, `{cls.word} {other}`, or put branches before it: `( a | b ) -> {cls.word}`"
         else:
-            message, help = f"{cls.word} takes {least} values, got {count}", None
+            message, help = (
+                f"{cls.word} takes {least} values, got {count}",
+                "leave one out, or merge two of them before",
+            )
         self.builder.report("wrong-inputs", message, call, env, labels=self.givers(inputs, env), help=help)
 
     def problem(self, layer: Layer, problem: Problem, inputs: Flow, call: tree.Call, env: Env) -> None:

@@ -84,7 +84,15 @@ class Reshape(_Reshape):
                 f"{self.word} to {self.output()} needs {wanted} values, got {given}",
                 parameter="size",
                 notes=(f"{' * '.join(map(str, inputs[0].dims))} = {given}",) if len(inputs[0].dims) > 1 else (),
+                help=self.fitting(given),
             )
+
+    def fitting(self, values: int) -> str | None:
+        """The same space with as many channels as there are values for."""
+        positions = product(self.size[1:]) or 1
+        if len(self.size) == 1 or values % positions:
+            return None
+        return f"`{'x'.join(map(str, (values // positions, *self.size[1:])))}` has {values}"
 
     def output(self, *inputs: Tensor) -> Tensor:
         return Tensor("map" if len(self.size) > 1 else "vector", self.size)

@@ -223,7 +223,8 @@ class _Tokenizer:
                 if self.open and self.open[-1].type != "LBRACE" and not self.is_closed_later(end):
                     self.mismatched(token)
                     return False
-                self.problem("unopened", f"nothing is open for this `{text}` to close", start, end)
+                help = "leave it out, or open one above"
+                self.problem("unopened", f"nothing is open for this `{text}` to close", start, end, help)
                 return False
             while self.open[-1].type != wanted:
                 self.unclosed(self.open.pop(), start)
