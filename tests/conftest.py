@@ -1,17 +1,43 @@
-"""Golden files: what a test writes is compared with a file, and only `--update-golden` rewrites the file."""
+"""What all tests share.
+
+Golden files: what a test writes is compared with a file, and only `--update-golden` rewrites the file. Random cases:
+those of hypothesis are the same in every run; `--fresh` tries others, and says how to have them again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from random import SystemRandom
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 GOLDEN = Path(__file__).parent / "golden"
+
+# How long a case takes is the machine's affair, so no test fails for it.
+TIMELESS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.register_profile("same", TIMELESS, derandomize=True, database=None)
+settings.register_profile("fresh", TIMELESS)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite the golden files with what the tests give")
+    parser.addoption("--fresh", nargs="?", const="", metavar="SEED", help="random cases of a new seed, or of this one")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    fresh = config.getoption("--fresh")
+    settings.load_profile("same" if fresh is None else "fresh")
+    if fresh is not None:
+        config.option.fresh = fresh or str(SystemRandom().randrange(2**32))
+        config.option.hypothesis_seed = config.option.fresh
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    fresh = config.getoption("--fresh")
+    return "random cases: the same as ever" if fresh is None else f"random cases: again with --fresh={fresh}"
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from archdsl.elaborate.values import MISSING, OPEN, SILENT, BlockValue, Env, Lay
 from archdsl.graph import Value, shown
 from archdsl.source import Span
 from archdsl.syntax import tree
+from archdsl.syntax.printer import print_expression
 
 if TYPE_CHECKING:
     from archdsl.layers.catalog import Catalog
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 
 _DEFINITION = re.compile(r"^(?:net|block)\b", re.MULTILINE)
+_REPEAT = re.compile(r"(?:x|[a-z][0-9]+[ \t]*\*)[ \t]+([0-9]{1,9})\b")
+"""What stands where a repeat was meant: `conv 8 k3 x 3`, `conv 8 k3 * 3`."""
 _SYMBOL = re.compile(r"[A-Z][0-9]*")
 
 
@@ -142,6 +145,8 @@ class Expressions:
             help = "`in` is the input of a block without `takes`; a network gives its input a name"
         elif node.text in _FOREIGN:
             help = _FOREIGN[node.text]
+        elif repeat := _REPEAT.match(env.source.text, node.start):
+            help = f"a repeat is written `x{repeat[1]}`"
         elif sizes := sized(node.text, env):
             help = f"sizes that are computed stand in a list: `{sizes}`"
         else:
@@ -297,12 +302,11 @@ class Expressions:
         if target is SILENT:
             return SILENT
         if isinstance(target, Partial):
-            text = env.module.source.text[node.start : node.end]
-            return Partial(target.target, target.arguments + node.arguments, env, text)
+            return Partial(target.target, target.arguments + node.arguments, env, _written(node, env))
         if not isinstance(target, BlockValue | LayerValue):
             self.wrong(node, env, f"`{node.name.text}` cannot be called, it is {describe(target)}")
             return SILENT
-        return Partial(target, node.arguments, env, env.module.source.text[node.start : node.end])
+        return Partial(target, node.arguments, env, _written(node, env))
 
     # ------------------------------------------------------------ operators
 
@@ -462,6 +466,14 @@ def _is_number(value: object) -> bool:
 
 def _is_whole(value: object) -> bool:
     return _is_number(value) and value == int(value)  # type: ignore[call-overload]
+
+
+def _written(node: tree.Function, env: Env) -> str:
+    """An element as a value, on one line, however the writer has laid it out."""
+    try:
+        return print_expression(node)
+    except ValueError:  # there is a mistake in it, which has been reported
+        return env.module.source.text[node.start : node.end]
 
 
 def describe(value: object) -> str:

@@ -57,7 +57,7 @@ class Files:
         return Span(env.source, name.start, name.end) if same else None
 
     def default(self, statement: tree.Default, env: Env) -> None:
-        """Lets layers that are written below, in this file or body, take further arguments."""
+        """Lets layers that are written in this file, or below in this body, take further arguments."""
         layer = self.catalog.find(statement.layer.text)
         if layer is None:
             near = nearest(statement.layer.text, self.catalog.words())

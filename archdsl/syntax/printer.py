@@ -29,6 +29,11 @@ def print_tree(file: tree.File) -> str:
     return "".join(parts)
 
 
+def print_expression(node: tree.Expression) -> str:
+    """The canonical text of an expression without Mistakes, on one line."""
+    return _expression(node)
+
+
 # ---------------------------------------------------------------- definitions and statements
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from archdsl.source import Source
 from archdsl.syntax.formatter import format_text
+from archdsl.syntax.layout import CLOSERS, OPENERS
 from archdsl.syntax.parser import parse, read_tokens
 from archdsl.syntax.printer import print_tree
 
@@ -19,6 +20,23 @@ def words(comment):
     return comment.text.lstrip("#").strip()
 
 
+def places(parsed, text):
+    """For each comment, which definition it stands in or before, and whether it has a line of its own."""
+    found = []
+    for comment in parsed.comments:
+        begun = sum(definition.start < comment.start for definition in parsed.file.definitions)
+        ended = sum(definition.end <= comment.start for definition in parsed.file.definitions)
+        found.append((begun, ended, not text[: comment.start].rpartition("\n")[2].strip()))
+    return found
+
+
+def neighbours(source):
+    """For each comment, how many words stand before it."""
+    read = read_tokens(source)
+    starts = [token.start for token in read.tokens if token.type != "NEWLINE"]
+    return [sum(start < comment.start for start in starts) for comment in read.comments]
+
+
 def formatted(text):
     """The formatted text, with the promises of the formatter checked."""
     result = format_text(Source("spec.arch", text))
@@ -27,6 +45,8 @@ def formatted(text):
     assert after.diagnostics == ()
     assert after.file == before.file
     assert [words(c) for c in after.comments] == [words(c) for c in before.comments]
+    assert places(after, result) == places(before, text)
+    assert neighbours(Source("", result)) == neighbours(Source("", text))
     assert format_text(Source("spec.arch", result)) == result
     assert result == "" or (result.endswith("\n") and not result.endswith("\n\n"))
     assert "\n\n\n" not in result
@@ -51,14 +71,17 @@ def test_text_with_syntax_errors_is_not_formatted(path):
 
 
 @st.composite
-def messy(draw):
+def messy(draw, files=None):
     """A printed tree, its spaces and line ends changed and comments put in where that keeps the tree."""
-    text = print_tree(draw(strategies.files))
-    parts, end, last = [], 0, ""
+    text = print_tree(draw(strategies.files if files is None else files))
+    parts, end, last, open = [], 0, "", []
     for token in read_tokens(Source("", text)).tokens:
         if token.type == "NEWLINE":
             continue
         gap = text[end : token.start]
+        inside = bool(open) and open[-1] != "LBRACE"
+        if token.type in CLOSERS:
+            open.pop()
         if "\n" in gap:
             ends = ["\n", "\n\n\n", "\r\n", " \n", " # why\n\n", "  #\n", "\n#why\n"]
             gap = draw(st.sampled_from(ends)) + " " * draw(st.integers(0, 5))
@@ -68,9 +91,15 @@ def messy(draw):
             gap = draw(st.sampled_from([" ", "  ", "\t", "     "]))
         elif last != "X":
             gap = draw(st.sampled_from(["", "", " "]))
+        # Inside brackets, and next to a sign that a line goes on by, a line may end anywhere.
+        signs = {"ARROW", "BAR"}
+        if (inside or last in signs or token.type in signs) and last != "X" and not draw(st.integers(0, 11)):
+            gap = draw(st.sampled_from(["\n", "\n\n", " # why\n", "\n# why\n  ", "#why\n # and\n\n", "\r\n"]))
         parts += [gap, token.text]
+        if token.type in OPENERS:
+            open.append(token.type)
         end, last = token.end, token.type
-    return "".join(parts)
+    return "".join([*parts, *draw(st.lists(st.sampled_from(["\n", "# why", "\n#why\n", " "]), max_size=2))])
 
 
 @given(messy())
