@@ -43,9 +43,9 @@ class Module:
 
     @property
     def networks(self) -> tuple[str, ...]:
-        """The networks and variants that this file itself defines, in its order."""
-        own = self.parsed.file.definitions
-        return tuple(d.name.text for d in own if isinstance(d, tree.Net | tree.Variant))
+        """The networks and variants that this file itself defines, in its order; of two with one name the first."""
+        own = [d for d in self.parsed.file.definitions if isinstance(d, tree.Net | tree.Variant)]
+        return tuple(d.name.text for d in own if self.definitions.get(d.name.text, (None,))[0] is d)
 
 
 FINDINGS = 4 * limits.PROBLEMS

@@ -5,22 +5,18 @@ A number that is not known is `?`; zero is `-`, so that the rows that matter sta
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 
+from archdsl.diagnostics.escape import printable
 from archdsl.reports.schema import Extents, FieldReport, Port, Totals
 
 UNKNOWN = "?"
 NONE = "-"
-_INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 def clean(text: str) -> str:
-    """The text on one line, with what steers a terminal or reorders a line spelled out: `\\x1b`."""
-    return "".join(
-        repr(char)[1:-1] if unicodedata.category(char) in _INVISIBLE else char
-        for char in text.replace("\n", " ").replace("\t", " ")
-    )
+    """The text on one line, with what steers a terminal, reorders a line or is no character spelled out: `\\x1b`."""
+    return printable(text.replace("\n", " ").replace("\t", " "))
 
 
 def first_line(doc: str) -> str:
