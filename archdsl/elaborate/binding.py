@@ -240,12 +240,17 @@ class Binder:
         self, word: str, signature: Signature, node: tree.Expression, following: tree.Expression | None, env: Env
     ) -> bool:
         """Whether an argument is a declared letter without its number: `conv 64 k 3`."""
-        if type(node) is not tree.Name or node.text not in signature.letters or env.find(node.text) is not MISSING:
+        if type(node) is not tree.Name or env.find(node.text) is not MISSING:
             return False
-        field = signature.letters[node.text]
+        field = signature.find(node.text)
+        if field is None or not field.letter:
+            return False
         number = following.value if isinstance(following, tree.Number) else 3
-        help = f"write `{node.text}{number}` without a space, or `{node.text}={number}`"
-        self.report("bad-argument", f"{word} {field.name} (`{node.text}`) is given no number", node, env, help=help)
+        help = f"write `{node.text}={number}`"
+        if node.text == field.letter:
+            help = f"write `{node.text}{number}` without a space, or `{node.text}={number}`"
+        short = f" (`{node.text}`)" if node.text != field.name else ""
+        self.report("bad-argument", f"{word} {field.name}{short} is given no number", node, env, help=help)
         return True
 
     @staticmethod
@@ -301,6 +306,11 @@ class Binder:
         help = _by_name(signature)
         if not in_default:
             help = _meant_by_place(signature, [each.value for each, _ in plan.extras[number:]]) or help
+            first = plan.places.get("channels")
+            if first is not None and isinstance(first[0].value, tree.Size) and "k" in signature.letters:
+                sizes = "x".join(map(str, first[0].value.extents))
+                text = env.source.text[argument.start : argument.end]
+                help = f"the channels come first, the kernel is an option: `{cls.word} {text} k{sizes}`"
         if type(value) is Value:
             message = f"{cls.word} takes one input and cannot merge"
             help = "start a line with the value's name, or merge with add, cat or mul"
@@ -351,6 +361,13 @@ class Binder:
                     help = f"did you mean `{near}`?" if near else None
                 if detail["type"] == "whole":
                     help = rounded_down(at, where) or help
+                    if place and isinstance(place[0].value, tree.Number):
+                        help = None  # who writes 1.5 does not want it rounded
+                    if place and isinstance(place[0].value, tree.Size) and name == "channels":
+                        first, *rest = map(str, place[0].value.extents)
+                        help = f"a kernel is an option: `{cls.word} {first} k{'x'.join(rest)}`"
+                if detail["type"] == "flag" and values.get(name) in (0, 1):
+                    help = f"write `{name}={'yes' if values[name] else 'no'}`"
                 text = f"{cls.word} {name} {message}, got {shown(values.get(name))}"
                 given = blamed(place[0].value, where) if place else None
                 if given is None:
@@ -499,17 +516,26 @@ _NEEDLESS = {
 """Options of other libraries that have no need here."""
 
 
+_LEAST_CHANNELS = 12
+"""From which number on a second one is taken for channels and not for a kernel."""
+
+
 def _meant_by_place(signature: Signature, extras: list[tree.Expression]) -> str | None:
     """What numbers were meant to be that have no place: torch counts the channels that come in."""
     first = signature.positional[0] if signature.positional else None
+    has_kernel = first is not None and first.name == "channels" and "k" in signature.letters
+    if has_kernel and len(extras) == 1 and isinstance(extras[0], tree.Size):
+        return f"did you mean `k{'x'.join(map(str, extras[0].extents))}`?"
     numbers = [e.value for e in extras if isinstance(e, tree.Number)]
     if len(numbers) != len(extras):
         return None
-    if first is not None and first.name == "channels" and "k" in signature.letters:
+    if has_kernel:
         if len(numbers) == 1:
             return f"did you mean `k{numbers[0]}`?"
-        if len(numbers) == 2:
+        if numbers[0] >= _LEAST_CHANNELS:
             return f"what comes in is known: leave its channels out, and write `{numbers[0]}` and `k={numbers[1]}`"
+        named = ", ".join(f"{letter}={number}" for letter, number in zip("ksp", numbers, strict=False))
+        return f"only the channels have a place, the others are named: `{named}`"
     if first is not None and first.name == "features" and len(numbers) == 1:
         return f"what comes in is known: leave its size out, and write `fc {numbers[0]}`"
     if first is None and ("momentum" in signature.arguments or "affine" in signature.arguments):

@@ -115,6 +115,13 @@ class Builder:
             self.report("duplicate-name", message, at, env, labels=labels, help=help)
         return label
 
+    def default_named(self, name: str, env: Env) -> list[Label]:
+        """A label at the element that has a name by default, which is not known as a value's."""
+        span = self.frame.names.get(name)
+        return (
+            [Label(span, f"it is called {name} by default")] if span is not None and span.source is env.source else []
+        )
+
     # ------------------------------------------------------------ findings
 
     def report(

@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     from archdsl.layers.catalog import Catalog
 
 
-_NAMING = re.compile(r"\b(?:let|share|as)\s+([a-z_]\w*)|^[ \t]*([a-z_]\w*)\s*:?=(?!=)", re.MULTILINE)
+_NAMING = re.compile(
+    r"\b(?:let|share|as)\s+([a-z_]\w*)|^[ \t]*([a-z_]\w*)\s*:?=(?!=)|[^=]=\s*([a-z_]\w*)\s*$", re.MULTILINE
+)
 """Where the text of a statement gives a name."""
 
 _STATEMENTS = ("input", "output", "let", "default", "share", "expect")
@@ -51,6 +53,25 @@ _FOREIGN = {
     "skip": "the element that changes nothing is `id`",
 }
 """Words of other languages, and what stands for them here."""
+
+
+_KNOWN_AS = {
+    **dict.fromkeys(("dense", "fully_connected"), "fc"),
+    **dict.fromkeys(("lrelu", "leaky"), "leaky_relu"),
+    **dict.fromkeys(("global_avg_pool", "global_average_pool", "globalavgpool", "global_pool"), "gap"),
+    **dict.fromkeys(("avg_pool", "average_pool"), "avgpool"),
+    **dict.fromkeys(("max_pool", "pooling"), "pool"),
+    **dict.fromkeys(("adaptive_avg_pool", "adaptiveavgpool"), "adaptive_avgpool"),
+    **dict.fromkeys(("concatenate", "merge", "join"), "cat"),
+    **dict.fromkeys(("batch_norm", "batch_normalization", "norm"), "bn"),
+    **dict.fromkeys(("convtranspose", "transposed_conv", "conv_t", "tconv"), "upconv"),
+    **dict.fromkeys(("upsampling", "resize"), "upsample"),
+    **dict.fromkeys(("multiply", "times"), "mul"),
+    **dict.fromkeys(("subtract", "minus"), "sub"),
+}
+"""What other libraries call a layer, without the rank."""
+
+_SIZED = re.compile(r"([a-z_]+)([0-9]+(?:x[0-9]+)*)")
 
 
 class Walker:
@@ -120,7 +141,7 @@ class Walker:
     def mistake(self, mistake: tree.Mistake, env: Env) -> None:
         """What could not be read may have been to give a name; of that name nothing more is said."""
         for match in _NAMING.finditer(env.source.text[mistake.start : mistake.end]):
-            name = match[1] or match[2]
+            name = match[1] or match[2] or match[3]
             if env.find(name) is not MISSING:
                 continue
             if match[0].startswith("as"):
@@ -496,10 +517,20 @@ class Walker:
             message = f"`{name.text}` is {describe(found)}, not a layer or a block"
             self.report("unknown-layer", message, name, env, labels=labels, help=help)
             return
+        labels = self.builder.default_named(name.text, env)
         if name.text == "in":
             help = "`in` is the input of a block without `takes`"
+        elif labels:
+            help = f"only what is named can be used again: `... as {name.text}`"
         elif name.text in _FOREIGN:
             help = _FOREIGN[name.text]
+        elif (known := _KNOWN_AS.get(re.sub("[123]d$", "", name.text))) is not None:
+            help = f"did you mean `{known}`?"
+        elif (sized := _SIZED.fullmatch(name.text)) and (layer := self.catalog.find(sized[1])):
+            is_kernel = "k" in layer.signature().letters
+            help = (
+                f"its kernel is an option: `{sized[1]} ... k{sized[2]}`" if is_kernel else f"did you mean `{sized[1]}`?"
+            )
         else:
             self.builder.spend(len(env.visible()), call, env)
             usable = {n for n in env.visible() if not isinstance(env.find(n), int | float | str)}
@@ -513,7 +544,8 @@ class Walker:
                 if line
                 else "docs/layers.md lists all layers, `archdsl explain conv` shows one"
             )
-        self.report("unknown-layer", f"there is no layer, block or value `{name.text}`", name, env, help=help)
+        message = f"there is no layer, block or value `{name.text}`"
+        self.report("unknown-layer", message, name, env, labels=labels, help=help)
 
 
 _PLAIN: dict[type, Callable[[Walker, Any, Flow, Env], Flow]] = {

@@ -185,8 +185,11 @@ class Ports:
             return found
         if found is MISSING:
             near = nearest(name.text, [n for n in env.visible() if type(env.find(n)) is Value])
+            labels = self.builder.default_named(name.text, env)
             help = f"did you mean `{near}`?" if near else "name a value with `as`"
-            self.report("unknown-name", f"no value is called `{name.text}`", name, env, help=help)
+            if labels:
+                help = f"only what is named can be used again: `... as {name.text}`"
+            self.report("unknown-name", f"no value is called `{name.text}`", name, env, labels=labels, help=help)
         elif found is not SILENT:
             message = f"`{name.text}` is {describe(found)}, not a value that flows"
             self.report("unknown-name", message, name, env, help="name a value with `as`")

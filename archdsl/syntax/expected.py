@@ -72,6 +72,11 @@ def describe(place: Place) -> tuple[str, str | None]:
     """The message and the help for a token that cannot stand where it does."""
     token, previous, kinds = place.token, place.previous, place.kinds
     found = _found(token)
+    if token.type == "CAPITAL" and token.text in "KMGT" and previous is not None and previous.type == "NUMBER":
+        return (
+            f"{found} cannot follow `{shown(previous.text)}`",
+            f"a scale has no space before it: `{shown(previous.text)}{token.text}`",
+        )
     if token.type == "CAPITAL":
         return f"{found} begins with a capital letter", _written_small(token.text)
     if token.type == "ELSE":
@@ -94,7 +99,8 @@ def describe(place: Place) -> tuple[str, str | None]:
         return f"{_missing(place) or 'something'} is missing after `{shown(previous.text)}`", None
     if token.type in _WORDS and "NAME" in place.expected and "ARROW" not in place.expected:
         if _LINKS.get(token.type, "") in (None, *kinds):
-            return f"{_missing(place) or 'a name'} is missing before {found}", None
+            help = "leave the `->` out" if previous.type == "ARROW" else None
+            return f"{_missing(place) or 'a name'} is missing before {found}", help
         name = f"{token.text}_"
         return f"{found} is a word of the language and cannot be a name", f"call it `{name}` or another name"
     if token.type == "TIMES" and "NAME" in place.expected:
@@ -144,7 +150,11 @@ def _at_the_beginning(place: Place, found: str) -> tuple[str, str | None]:
     if token.type in ("TIMES", "X"):
         return f"{found} cannot begin a statement", f"it stands after what it repeats: `(...) {shown(token.text)}`"
     if token.type == "LBRACE":
-        return f"{found} cannot begin a statement", "a body follows `if`, `else` or `for`"
+        return f"{found} cannot begin a statement", "a body follows `if`, `else` or `for`; branches are `( a | b )`"
+    if token.type == "LSQB":
+        return f"{found} cannot begin a statement", "branches stand in parentheses: `( a | b )`"
+    if token.type == "AS":
+        return f"{found} cannot begin a statement", "it stands behind what it names, on the same line: `... as name`"
     return f"{found} cannot begin a statement", f"{_ELEMENT} or a word like `let` is expected here"
 
 
@@ -156,6 +166,18 @@ def _advice(place: Place) -> str | None:
         return "`##` stands before a whole statement; here, write a comment with one `#`"
     if (kind == "EQUAL" and _is(place.following, "MORE")) or (kind == "MORE" and before == "EQUAL"):
         return "write `->`"
+    if help := _advice_on_numbers(place):
+        return help
+    if kind == "EQUAL" and first == "NAME" and "ARROW" in kinds and _is(place.following, "NAME"):
+        return f"a value is named behind it: `as {shown(place.following.text)}`"  # type: ignore[union-attr]  # it is one
+    if kinds == ["SHARE", "NAME"] and kind != "NAME":
+        return f"a shared module has a name: `share name = {shown(place.begun[-1].text)} ...`"
+    if kind == "LPAR" and before == "FOR":
+        return "the names stand without brackets: `for a, b in ...`"
+    if kind == "COMMA" and "BAR" in place.expected and first == "LPAR":
+        return "branches are separated by `|`"
+    if kind == "COMMA" and first == "NAME" and _is(place.following, "NEWLINE"):
+        return "leave the `,` out: a new line ends the statement"
     if kind == "ARROW" and before == "MINUS":
         return "an arrow is written `->`"
     if kind == before == "ARROW":
@@ -214,6 +236,27 @@ def _advice(place: Place) -> str | None:
     if kind == "ARROW":
         return "elements are put together in a line of their own, inside a `net` or a `block`"
     return "the statement could end here"
+
+
+def _advice_on_numbers(place: Place) -> str | None:
+    """How numbers, ranges and sizes are written."""
+    token, following, begun = place.token, place.following, place.begun
+    kind, before = token.type, begun[-1]
+    is_number = _is(following, "NUMBER")
+    number = shown(following.text) if following is not None else ""
+    if kind == "DOT" and before.type == "RANGE" and is_number:
+        return f"a range has two dots: `{shown(begun[-2].text)}..{number}`"
+    if kind == "DOT" and is_number:
+        return f"a number begins with a digit: `0.{number}`"
+    if kind == "COLON" and begun[0].type == "FOR" and before.type == "NUMBER" and is_number:
+        return f"a range is written `{shown(before.text)}..{number}`"
+    if kind == "COMMA" and before.text == "0" and is_number:
+        return f"a number has a point: `0.{number}`"
+    if kind == "NAME" and token.text == "x" and before.type == "NUMBER" and is_number:
+        return f"the sizes of a shape are joined without spaces: `{shown(before.text)}x{number}`"
+    if kind == "COMMA" and [t.type for t in begun[-3:]] == ["EQUAL", "LPAR", "NUMBER"] and is_number:
+        return f"one number for each axis is written `{shown(before.text)}x{number}`"
+    return None
 
 
 def _advice_on_names(place: Place) -> str | None:

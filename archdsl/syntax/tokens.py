@@ -157,6 +157,8 @@ class _Tokenizer:
                     is_doc = kind == "DOC" and (newline or last == "NEWLINE") and not enclosed
                     (docs if is_doc else comments).append(Token(kind, part, start, end))
                 meant = _MEANT.get(part[0]) if kind == "STRAY" else None
+                if part[0] == ";":
+                    newline = newline or not enclosed
                 if meant is None or (meant == "STRING" and len(part) < 2):
                     continue
                 kind = meant  # what was meant is plain, and so reading goes on with it

@@ -48,7 +48,7 @@ MISTAKES = [
     ("conv", "missing-argument 3:3 conv", ["channels", "write `conv 64`"]),
     ("conv 8 k 3", "bad-argument 3:10 k", ["given no number", "`k3`"]),
     ("conv 0", "bad-argument 3:8 0", ["at least 1, got 0"]),
-    ("conv 2.5", "bad-argument 3:8 2.5", ["whole number, got 2.5", "floor(v)"]),
+    ("conv 2.5", "bad-argument 3:8 2.5", ["whole number, got 2.5"]),
     ("conv yes", "bad-argument 3:8 yes", ["whole number, got yes"]),
     ("conv 8 k=0", "bad-argument 3:10 k=0", ["kernel must be at least 1, got 0"]),
     ("conv 8 p=-1", "bad-argument 3:10 p=-1", ["at least 0, got -1"]),
