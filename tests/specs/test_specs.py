@@ -29,6 +29,11 @@ def load(name: str) -> archdsl.Network:
     return archdsl.load(name, **BASES.get(name, {}))
 
 
+@each_net
+def test_a_documentation_begins_with_a_sentence(name: str) -> None:
+    assert load(name).report().doc.split("\n")[0].endswith(".")
+
+
 def layer(report: Report, path: str) -> LayerReport:
     return next(layer for layer in report.layers if layer.path == path)
 
