@@ -3,7 +3,7 @@
 FILE_CHARACTERS = 2_000_000
 """The longest text that is read, in characters; with the files that it uses, all together."""
 
-TOKENS = 300_000
+TOKENS = 500_000
 """How many words, numbers and signs a text may have."""
 
 FILES = 100
