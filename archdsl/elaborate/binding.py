@@ -409,6 +409,7 @@ class Binder:
             value: Any
             if argument.name is not None:
                 by_name = argument.name.text
+                self.expressions.spend(len(names) >> 4, argument, where)
                 if by_name not in names:
                     near = nearest(by_name, names)
                     help = f"did you mean `{near}`?" if near else _parameters(names)

@@ -302,6 +302,7 @@ class Expressions:
         if target is SILENT:
             return SILENT
         if isinstance(target, Partial):
+            self.spend(len(target.arguments), node, env)
             return Partial(target.target, target.arguments + node.arguments, env, _written(node, env))
         if not isinstance(target, BlockValue | LayerValue):
             self.wrong(node, env, f"`{node.name.text}` cannot be called, it is {describe(target)}")

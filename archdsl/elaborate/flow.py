@@ -122,6 +122,7 @@ class Walker:
             help = "leave it out: a block names its inputs after `takes`, and gives what flows at its end"
             self.report("misplaced", message, statement, env, help=help)
         elif isinstance(statement, tree.Input):
+            self.builder.spend(len(flow) >> 2, statement, env)
             value = self.ports.input(statement, env)
             only_inputs = len(self.builder.nodes) == len(self.builder.inputs)
             return (*flow, value) if only_inputs and len(self.builder.inputs) > 1 else (value,)

@@ -95,6 +95,10 @@ ENDLESS = {
         "b0", "".join(f"block b{i} {{ b{i + 1} x3 }}\n" for i in range(40)) + "block b40 { relu x0 }\n"
     ),
     "a list as an argument": net(f"{LOOP} {{ reshape a }}", f"let a = {NUMBERS}\n"),
+    "inputs": "net n {\n" + "".join(f"input a{i} : 8\n" for i in range(4 * N)) + "relu\n}\n",
+    "elements that grow": net(
+        "relu", "let p0 = conv(1)\n" + "".join(f"let p{i + 1} = p{i}(1)\n" for i in range(2 * N))
+    ),
     "contracts": net("relu\n" + "expect sum(a) > 0 and params == 0\n" * N, f"let a = {NUMBERS}\n"),
     "contracts of blocks": net(f"{LOOP} {{ b }}", "block b { relu x0\n" + "expect in.c > 3\n" * N + "}\n"),
 }
