@@ -83,7 +83,12 @@ def atom(text: str) -> Sum:
 
 
 ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "sigmoid", "relu6", "hardswish")
-DEFAULTS = (("conv", "bias", False), ("bn", "momentum", 0.3), ("dropout", "p", 0.25), ("bn", "affine", False))
+DEFAULTS = (
+    *(("conv", "bias", value) for value in (False, True)),
+    *(("bn", "momentum", value) for value in (0.3, 0.2)),
+    *(("dropout", "p", value) for value in (0.25, 0.4)),
+    ("bn", "affine", False),
+)
 CHANNELS = st.integers(1, 6).map(whole)
 
 
