@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import linecache
 import sys
+from collections import deque
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,12 @@ from torch import nn
 
 if TYPE_CHECKING:
     from archdsl.lowering.program import Program
+
+
+KEPT = 1000
+"""How many generated texts a process keeps for tracebacks and for the next module of the same class."""
+
+_made: deque[tuple[str, str]] = deque()
 
 
 def build(program: Program) -> nn.Module:
@@ -31,6 +38,7 @@ def module_of(text: str) -> ModuleType:
     known = sys.modules.get(name)
     if known is not None:
         return known
+    _forget_all_but(KEPT - 1)
     filename = f"<archdsl {digest}>"
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     module = ModuleType(name)
@@ -39,12 +47,21 @@ def module_of(text: str) -> ModuleType:
     try:
         exec(compile(text, filename, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
     except BaseException:
-        del sys.modules[name]
+        del sys.modules[name], linecache.cache[filename]
         raise
+    _made.append((name, filename))
     for value in list(vars(module).values()):
         if isinstance(value, type) and value.__module__ == name and issubclass(value, nn.Module):
             value.__reduce__ = _reducer(text)  # type: ignore[method-assign]
     return module
+
+
+def _forget_all_but(most: int) -> None:
+    """Lets the oldest texts go: a search over architectures makes many. What they made still runs and pickles."""
+    while len(_made) > most:
+        name, filename = _made.popleft()
+        sys.modules.pop(name, None)
+        linecache.cache.pop(filename, None)
 
 
 def _reducer(text: str) -> Any:

@@ -521,6 +521,8 @@ class _Generator:
         if declared.words and (self.chance(0.7) or "int" not in text):
             word = self.pick(declared.words)
             return tree.String(0, 0, word) if word == "default" else name(word)
+        if declared.name == "kernel" and self.chance(0.1):
+            return number(self.pick((5, 7, 9, 11)))
         if declared.name == "groups" and self.flow:
             channels = self.channels()
             return number(self.pick([g for g in range(1, channels + 1) if channels % g == 0]))

@@ -15,6 +15,7 @@ from archdsl.layers import STANDARD, Layer, Problem, Tensor, Window
 from archdsl.layers.applied import MEMORY
 from archdsl.layers.convolution import Conv
 from archdsl.layers.geometry import outputs
+from archdsl.layers.merge import Merge
 from archdsl.layers.normalization import BatchNorm
 from archdsl.layers.pooling import MaxPool
 from archdsl.source import Source
@@ -97,7 +98,7 @@ def _nothing(*_: Any) -> Any:
 
 MUTATIONS: dict[str, tuple[Any, str, Any, set[str]]] = {
     "a wrong size": (Conv, "output", _wider, {"shape", "accepted", "parameters", "state_dict"}),
-    "a check that is left out": (Conv, "check", _nothing, {"accepted", "crash"}),
+    "a check that is left out": (Merge, "check", _nothing, {"accepted", "crash"}),
     "a check too many": (
         MaxPool,
         "check",
