@@ -120,8 +120,9 @@ def _single(path: str, applied: Applied, before: Field, x: Tensor | None = None)
         axes = _through(axes, reach)
     elif output.rank != x.rank and not one_position:
         axes = None
-    if reach.everywhere and not one_position:
-        everywhere = everywhere or path
+    if reach.everywhere:
+        if not one_position:
+            everywhere = everywhere or path
         if output.space != x.space:
             axes = None
     return Field(axes, everywhere)

@@ -77,7 +77,7 @@ class Provenance:
     def halving(self, target: Tensor, value: Value, of_space: bool) -> str | None:
         """The stride with which a convolution would give the size that a merge needs."""
         found = self.window(target, value, of_space) or self.projection(target, value, of_space)
-        if found is None:
+        if found is None or found[2].rank != target.rank:
             return None
         node, window, before = found
         sizes = list(zip(before.space, target.space, strict=True))

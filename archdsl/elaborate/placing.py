@@ -226,7 +226,7 @@ class Placer:
             return f"put `reshape {flat}` behind the vector, or keep a map: no `flatten`, and `conv` in place of `fc`"
         if wrong in self.builder.names and (name := self.fitting(first, inputs, of_space, env)):
             return f"`{name}` has the sizes of the first branch"
-        if first.kind == second.kind == "map" and first.rank == 2 and first.space != second.space:
+        if first.kind == second.kind == "map" and first.rank == second.rank == 2 and first.space != second.space:
             if first.space == second.space[::-1]:
                 return "height stands before width: one of the two is turned"
             pairs = zip(first.space, second.space, strict=True)

@@ -187,7 +187,7 @@ def _computation(network: Network, reference: Reference) -> Disagreement | None:
     _backward(wanted)
     for (name, _), a, b in zip(reference.inputs, inputs, theirs, strict=True):
         if (a.grad is None) != (b.grad is None) or (
-            a.grad is not None and not torch.allclose(a.grad, b.grad, rtol=1e-7, atol=1e-9, equal_nan=True)
+            a.grad is not None and not torch.allclose(a.grad, b.grad, rtol=1e-6, atol=1e-6, equal_nan=True)
         ):
             return Disagreement("gradient", f"of {name}")
     return None
@@ -225,6 +225,8 @@ def _fields(network: Network, reference: Reference) -> Disagreement | None:
         return None
     if any(getattr(op.layer, name, "zeros") not in ("zeros", "constant") for op in reference.tape for name in _MODES):
         return None
+    if any(op.layer.word == "bn" and not getattr(op.layer, "track", True) for op in reference.tape):
+        return None  # it would carry a NaN from one sample into the others
     (space,) = sizes
     clean = [reference.tensors[v.number].detach() for _, v in reference.inputs]
     with torch.no_grad():
@@ -253,8 +255,10 @@ def _seen(
     for (_, value), x in zip(reference.inputs, inputs, strict=True):
         values[value.number] = x
     fields = [field for field, node in zip(network.fields, network.graph.nodes, strict=True) if node.inputs]
+    cut = False  # behind a border that is cut off, what is padded stands inside the input
     for op, field in zip(reference.tape, fields, strict=True):
         _put(op, values)
+        cut = cut or op.layer.word in ("crop", "upconv")
         first = values[op.inputs[0]]
         if len(op.inputs) == 1 and values[op.outputs[0]].shape == first.shape and op.layer.family == "activation":
             values[op.outputs[0]] = values[op.outputs[0]].masked_fill(first.isnan(), float("nan"))
@@ -272,7 +276,7 @@ def _seen(
                 return Disagreement("field", f"{op.path}[{index}] sees {positions} along axis {axis}, said {interval}")
             if interval is not None and interval[0] >= 0 and interval[1] < size:
                 inside.append((interval, positions))
-        if len(inside) >= 3:
+        if len(inside) >= 3 and not cut:
             interval, positions = inside[len(inside) // 2]
             if not positions or (positions[0], positions[-1]) != interval:
                 return Disagreement("field", f"{op.path} sees {positions} along axis {axis}, said {interval}")
