@@ -363,7 +363,7 @@ class Walker:
             self.report("duplicate-name", "this already has a name", named.label, env, help="keep one `as`")
             return self.element(named.element, flow, env, first)
         flow = self.element(named.element, flow, env, first, label, named.numbered)
-        if not label.isdigit():
+        if not label.isdigit() and (len(flow) == 1 or NOTHING in flow):  # several values have no name
             self.name_value(label, flow[0] if len(flow) == 1 else NOTHING, named.label, env)
         return flow
 

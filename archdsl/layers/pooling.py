@@ -115,6 +115,19 @@ class AvgPool(_WindowPool):
 
     count_include_pad: Flag = option(None, "whether the padding counts in the mean", True)
 
+    def check(self, *inputs: Tensor) -> Iterator[Problem]:
+        """Over three axes torch wants room for a window inside the map itself, padding and ceil or not."""
+        problems = list(super().check(*inputs))
+        yield from problems
+        x = inputs[0]
+        if problems or x.rank != 3:
+            return
+        for window, size in zip(self.windows(3), x.space, strict=True):
+            if isinstance(size, int) and size < window.kernel:
+                message = f"{self.word} over three axes needs at least {window.kernel} along each, got {size}"
+                yield Problem("window-too-large", message, parameter="kernel", help="take a smaller window")
+                return
+
 
 class _AdaptivePool(Layer):
     """Pools to a given size, whatever comes in."""

@@ -278,6 +278,6 @@ def _seen(
                 inside.append((interval, positions))
         if len(inside) >= 3 and not cut:
             interval, positions = inside[len(inside) // 2]
-            if not positions or (positions[0], positions[-1]) != interval:
+            if positions and (positions[0], positions[-1]) != interval:  # none, where another axis is all border
                 return Disagreement("field", f"{op.path} sees {positions} along axis {axis}, said {interval}")
     return None

@@ -73,6 +73,8 @@ class Frame:
     names: set[str] = field(default_factory=set)
     counters: dict[str, int] = field(default_factory=dict)
     next: int = 0
+    bare: bool = False
+    """Whether it is there for a shared element, and is no module."""
 
     def take(self, name: str) -> None:
         if name in self.names:
@@ -148,6 +150,7 @@ class Reference:
         self.tape: list[Op] = []
         self.tensors: list[torch.Tensor] = []
         self.modules: dict[str, tuple[str, Any]] = {}
+        self.expressions: dict[str, str] = {}
         self.inputs: list[tuple[str, Value]] = []
         self.outputs: list[tuple[str, Value, bool]] = []
         self.expectations: list[tuple[tree.Expect, Scope]] = []
@@ -553,7 +556,7 @@ class Reference:
         if call.arguments or self.frame.path != shared.frame.path:
             raise RefusedError("a shared module in another place, or with arguments")
         outer = self.frame
-        self.frame = Frame(outer.path, False, shared.used)
+        self.frame = Frame(outer.path, False, shared.used, bare=True)
         flow = self.element(shared.statement.element, flow, shared.scope, label=shared.statement.name.text)
         self.frame = outer
         shared.used = True
@@ -673,6 +676,9 @@ class Reference:
             names = [f"x{i}" for i in range(len(xs))]
             run = eval(f"lambda {', '.join(names)}: {lowered.text(names)}", SCOPE)
             reused = self.frame.reused
+            if reused and not self.frame.bare and self.expressions.get(path, lowered.template) != lowered.template:
+                raise RefusedError("a shared module would do something else here")
+            self.expressions[path] = lowered.template
         result = run(*xs)
         results = tuple(result) if isinstance(result, tuple | list) else (result,)
         for x in results:
