@@ -90,7 +90,9 @@ class Network:
 
     @cached_property
     def totals(self) -> Counts:
-        return total(self.counts)
+        known = self.counts
+        with paused():
+            return total(known)
 
     @cached_property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
