@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.diagnostics.model import Label
 from archdsl.elaborate.builder import TooMuchError
-from archdsl.elaborate.expressions import describe
-from archdsl.elaborate.values import MISSING, OPEN, SILENT, Env
+from archdsl.elaborate.values import MISSING, OPEN, SILENT, Env, describe
 
 if TYPE_CHECKING:
     from archdsl.analyses.fields import AxisField, Field

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import ValidationError
 
 from archdsl.diagnostics.model import Label, nearest
-from archdsl.elaborate.expressions import describe
+from archdsl.elaborate import meant
 from archdsl.elaborate.origins import Given as ParametersGiven
 from archdsl.elaborate.origins import blamed, facts, rounded_down
-from archdsl.elaborate.values import MISSING, OPEN, SILENT, BlockValue, Env, LayerValue, Partial
+from archdsl.elaborate.values import MISSING, OPEN, SILENT, BlockValue, Env, LayerValue, Partial, describe
 from archdsl.graph import Value, shown
 from archdsl.layers.applied import MEMORY
 from archdsl.layers.base import Argument, Layer, Signature
@@ -303,9 +303,9 @@ class Binder:
         env = where or env
         signature = cls.signature()
         takes = [a.name for a in signature.positional]
-        help = _by_name(signature)
+        help: str | None = meant.options(signature)
         if not in_default:
-            help = _meant_by_place(signature, [each.value for each, _ in plan.extras[number:]]) or help
+            help = meant.by_place(signature, [each.value for each, _ in plan.extras[number:]]) or help
             first = plan.places.get("channels")
             if first is not None and isinstance(first[0].value, tree.Size) and "k" in signature.letters:
                 sizes = "x".join(map(str, first[0].value.extents))
@@ -324,12 +324,7 @@ class Binder:
         self.report("extra-argument", message, argument, env, help=help)
 
     def unknown_option(self, word: str, signature: Signature, name: tree.Name, env: Env) -> None:
-        known = [*signature.arguments, *signature.letters]
-        near = nearest(name.text, known) if len(name.text) > 1 else None
-        meant = _FOREIGN.get(name.text)
-        if meant in signature.arguments:
-            near = meant
-        help = _NEEDLESS.get(name.text) or (f"did you mean `{near}`?" if near else _by_name(signature))
+        help = meant.option(name.text, signature)
         self.report("unknown-option", f"{word} has no option `{name.text}`", name, env, help=help)
 
     def validated(
@@ -342,7 +337,11 @@ class Binder:
             names = " and ".join(a.name for a in missing)
             docs = ", ".join(a.doc for a in missing)
             message = f"{cls.word} needs {names} ({docs})"
-            self.report("missing-argument", message, call, env, help=_example(cls, plan, env))
+            written = {
+                name: (where or env).source.text[argument.start : argument.end]
+                for name, (argument, where) in plan.places.items()
+            }
+            self.report("missing-argument", message, call, env, help=meant.whole(cls.word, signature, written))
             return None
         try:
             return cls.model_validate(values)
@@ -466,79 +465,3 @@ def _counted(count: int, noun: str) -> str:
 
 def _parameters(names: tuple[str, ...]) -> str:
     return f"it takes {', '.join(names)}" if names else "it takes none"
-
-
-def _by_name(signature: Signature) -> str | None:
-    if not signature.arguments:
-        return "it takes no arguments at all"
-    options = [f"{a.name} ({a.letter})" if a.letter else a.name for a in signature.arguments.values()]
-    return "it takes " + ", ".join(options)
-
-
-def _example(cls: type[Layer], plan: Plan, env: Env) -> str:
-    """The layer with all that it needs: what it is given, and samples for the rest."""
-    parts = []
-    for a in cls.signature().arguments.values():
-        if a.required and a.name in plan.places:
-            argument, where = plan.places[a.name]
-            parts.append((where or env).source.text[argument.start : argument.end])
-        elif a.required:
-            sample = "0" if a.type is float else "64"
-            parts.append(f"{a.letter}3" if a.letter else sample if a.positional else f"{a.name}={sample}")
-    return f"write `{cls.word} {' '.join(parts)}`"
-
-
-_FOREIGN = {
-    "filters": "channels",
-    "out_channels": "channels",
-    "units": "features",
-    "out_features": "features",
-    "kernel_size": "kernel",
-    "scale_factor": "factor",
-    "dilation_rate": "dilation",
-    "ceil_mode": "ceil",
-    "elementwise_affine": "affine",
-    "track_running_stats": "track",
-    "rate": "p",
-}
-"""What other libraries call an option."""
-
-_NEEDLESS = {
-    "activation": "an activation stands behind the layer: `-> relu`",
-    "act": "an activation stands behind the layer: `-> relu`",
-    "inplace": "leave it out: it is used by itself where it is safe",
-    "dim": "leave it out: the channels are known",
-    "axis": "leave it out: the channels are known",
-    "in_channels": "leave it out: what comes in is known",
-    "in_features": "leave it out: what comes in is known",
-    "num_features": "leave it out: what comes in is known",
-    "num_channels": "leave it out: what comes in is known",
-}
-"""Options of other libraries that have no need here."""
-
-
-_LEAST_CHANNELS = 12
-"""From which number on a second one is taken for channels and not for a kernel."""
-
-
-def _meant_by_place(signature: Signature, extras: list[tree.Expression]) -> str | None:
-    """What numbers were meant to be that have no place: torch counts the channels that come in."""
-    first = signature.positional[0] if signature.positional else None
-    has_kernel = first is not None and first.name == "channels" and "k" in signature.letters
-    if has_kernel and len(extras) == 1 and isinstance(extras[0], tree.Size):
-        return f"did you mean `k{'x'.join(map(str, extras[0].extents))}`?"
-    numbers = [e.value for e in extras if isinstance(e, tree.Number)]
-    if len(numbers) != len(extras):
-        return None
-    if has_kernel:
-        if len(numbers) == 1:
-            return f"did you mean `k{numbers[0]}`?"
-        if numbers[0] >= _LEAST_CHANNELS:
-            return f"what comes in is known: leave its channels out, and write `{numbers[0]}` and `k={numbers[1]}`"
-        named = ", ".join(f"{letter}={number}" for letter, number in zip("ksp", numbers, strict=False))
-        return f"only the channels have a place, the others are named: `{named}`"
-    if first is not None and first.name == "features" and len(numbers) == 1:
-        return f"what comes in is known: leave its size out, and write `fc {numbers[0]}`"
-    if first is None and ("momentum" in signature.arguments or "affine" in signature.arguments):
-        return "leave it out: the channels that come in are known"
-    return None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from archdsl import limits
-from archdsl.diagnostics.model import Label, nearest
+from archdsl.diagnostics.model import Label
+from archdsl.elaborate import meant
+from archdsl.elaborate.functions import FUNCTIONS
 from archdsl.elaborate.origins import blamed, facts
-from archdsl.elaborate.values import MISSING, OPEN, SILENT, BlockValue, Env, LayerValue, NetValue, Partial, Shared
+from archdsl.elaborate.values import MISSING, OPEN, SILENT, BlockValue, Env, LayerValue, Partial, describe, is_number
 from archdsl.graph import Value, shown
 from archdsl.source import Span
 from archdsl.syntax import tree
@@ -19,12 +19,6 @@ from archdsl.syntax.printer import print_expression
 if TYPE_CHECKING:
     from archdsl.layers.catalog import Catalog
     from archdsl.layers.tensor import Tensor
-
-
-_DEFINITION = re.compile(r"^(?:net|block)\b", re.MULTILINE)
-_REPEAT = re.compile(r"(?:x|[a-z][0-9]+[ \t]*\*)[ \t]+([0-9]{1,9})\b")
-"""What stands where a repeat was meant: `conv 8 k3 x 3`, `conv 8 k3 * 3`."""
-_SYMBOL = re.compile(r"[A-Z][0-9]*")
 
 
 class Reporter(Protocol):
@@ -42,49 +36,6 @@ class Reporter(Protocol):
         help: str | None = None,
         warn: bool = False,
     ) -> None: ...
-
-
-def round_to(value: float, divisor: int) -> int:
-    """The rounding of the MobileNet papers: to a multiple of the divisor, and never more than a tenth down.
-
-    Source: `_make_divisible` in torchvision.models._utils, after tensorflow/models.
-    """
-    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * value else rounded
-
-
-def _round(value: float) -> int:
-    """Half away from zero, as people round."""
-    return math.floor(value + 0.5) if value >= 0 else -math.floor(-value + 0.5)
-
-
-def _spread(function: Callable[[Any], Any]) -> Callable[..., Any]:
-    """min(a, b) and min([a, b]) alike."""
-    return lambda *values: function(values[0] if len(values) == 1 and isinstance(values[0], tuple) else values)
-
-
-_FOREIGN = {
-    **dict.fromkeys(("true", "True"), "write `yes`"),
-    **dict.fromkeys(("false", "False"), "write `no`"),
-    **dict.fromkeys(("none", "null", "nil", "identity"), "the element that changes nothing is `id`"),
-    "int": "`floor(v)` rounds down, and `a // b` divides so",
-    "range": "a range is written `0..n`, behind the `in` of a loop",
-}
-"""Words of other languages, and what stands for them here."""
-
-
-FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int | None, str]] = {
-    "min": (_spread(min), 1, None, "the least of its arguments, or of a list"),
-    "max": (_spread(max), 1, None, "the greatest of its arguments, or of a list"),
-    "sum": (_spread(sum), 1, None, "the sum of its arguments, or of a list"),
-    "ceil": (math.ceil, 1, 1, "rounds up"),
-    "floor": (math.floor, 1, 1, "rounds down"),
-    "round": (_round, 1, 1, "rounds to the nearest whole number, halves away from zero"),
-    "abs": (abs, 1, 1, "the size of a number, without its sign"),
-    "len": (len, 1, 1, "how many values a list has"),
-    "round_to": (round_to, 2, 2, "round_to(v, 8): the divisible rounding of the MobileNet papers"),
-}
-"""The functions of expressions: what they do, the least and greatest number of arguments, and a description."""
 
 
 class Expressions:
@@ -139,25 +90,8 @@ class Expressions:
         self.unknown(node, env)
         return SILENT
 
-    def unknown(self, node: tree.Name, env: Env, extra: tuple[str, ...] = ()) -> None:
-        help: str | None
-        if node.text == "in":
-            help = "`in` is the input of a block without `takes`; a network gives its input a name"
-        elif node.text in _FOREIGN:
-            help = _FOREIGN[node.text]
-        elif repeat := _REPEAT.match(env.source.text, node.start):
-            help = f"a repeat is written `x{repeat[1]}`"
-        elif sizes := sized(node.text, env):
-            help = f"sizes that are computed stand in a list: `{sizes}`"
-        else:
-            visible = env.visible()
-            self.spend(len(visible), node, env)
-            usable = {name for name in visible if type(env.find(name)) is not NetValue}
-            near = nearest(node.text, usable | set(extra))
-            if near is None and len(node.text) > 2:  # a layer is rarely meant where a value stands
-                near = nearest(node.text, [word for word in self.catalog.words() if word[0] == node.text[0]])
-            line = named_below(node, env)
-            help = f"did you mean `{near}`?" if near else f"it gets its name only in line {line}" if line else None
+    def unknown(self, node: tree.Name, env: Env, further: tuple[str, ...] = ()) -> None:
+        help = meant.value(node, env, self.catalog, lambda steps: self.spend(steps, node, env), further)
         self.report("unknown-name", f"nothing here is called `{node.text}`", node, env, help=help)
 
     def attribute(self, node: tree.Attribute, env: Env) -> Any:
@@ -281,7 +215,7 @@ class Expressions:
                 self.wrong(node, env, f"len needs a list, got {describe(values[0])}")
                 return SILENT
             return len(values[0])
-        if not flat or not all(_is_number(value) for value in flat):
+        if not flat or not all(is_number(value) for value in flat):
             self.wrong(node, env, f"{node.name.text} needs numbers")
             return SILENT
         if node.name.text == "round_to" and (not _is_whole(values[1]) or values[1] < 1):
@@ -320,7 +254,7 @@ class Expressions:
                 self.wrong(node, env, f"`not` needs yes or no, got {describe(value)}")
                 return SILENT
             return not value
-        if not _is_number(value):
+        if not is_number(value):
             self.wrong(node, env, f"`-` needs a number, got {describe(value)}")
             return SILENT
         return -value
@@ -356,7 +290,7 @@ class Expressions:
             self.spend((len(left) + len(right)) >> 3, node, env)
             return self.bounded_list(left + right, node, env)
         for value, side in ((left, node.left), (right, node.right)):
-            if not _is_number(value):
+            if not is_number(value):
                 message = f"`{operator}` needs numbers, got {describe(value)}"
                 self.blame(side, node, env, message, "it is used here")
                 return SILENT
@@ -391,7 +325,7 @@ class Expressions:
     def bounded(self, value: Any, node: tree.Node, env: Env) -> Any:
         if isinstance(value, float) and value.is_integer() and type(node) is tree.Function:
             value = int(value)
-        if _is_number(value) and abs(value) > 2**63:
+        if is_number(value) and abs(value) > 2**63:
             self.wrong(node, env, "the number is too large")
             return SILENT
         return value
@@ -440,33 +374,12 @@ _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def named_below(node: tree.Name, env: Env) -> int | None:
-    """The line in which a name is given further down in the same definition, or as a `let` in the same file."""
-    text = env.source.text
-    end = _DEFINITION.search(text, node.end)
-    name = re.escape(node.text)
-    found = re.compile(rf"\b(?:as|let|share)\s+{name}\b").search(text, node.end, end.start() if end else len(text))
-    found = found or re.compile(rf"^let\s+{name}\b", re.MULTILINE).search(text, node.end)
-    return env.source.position(found.start()).line if found else None
-
-
-def sized(text: str, env: Env) -> str | None:
-    """What was meant as a size with names in it, `cx30x30`, as a list."""
-    parts = text.split("x")
-    known = all(part.isdigit() or _SYMBOL.fullmatch(part) or env.find(part) is not MISSING for part in parts)
-    return f"[{', '.join(parts)}]" if known and len(parts) > 1 and all(parts) else None
-
-
 def _settled(size: int | str) -> Any:
     return size if isinstance(size, int) else OPEN
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _is_whole(value: object) -> bool:
-    return _is_number(value) and value == int(value)  # type: ignore[call-overload]
+    return is_number(value) and value == int(value)  # type: ignore[call-overload]
 
 
 def _written(node: tree.Function, env: Env) -> str:
@@ -475,28 +388,3 @@ def _written(node: tree.Function, env: Env) -> str:
         return print_expression(node)
     except ValueError:  # there is a mistake in it, which has been reported
         return env.module.source.text[node.start : node.end]
-
-
-def describe(value: object) -> str:
-    """What a value is, in words."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if _is_number(value):
-        return f"the number {value}"
-    if isinstance(value, str):
-        return f'the text "{value}"'
-    if isinstance(value, Value):
-        return "a value that flows"
-    if type(value) is tuple:
-        return "a list"
-    if isinstance(value, LayerValue):
-        return f"the layer {value}"
-    if isinstance(value, BlockValue):
-        return f"the block {value}"
-    if isinstance(value, Partial):
-        return f"the element {value}"
-    if isinstance(value, NetValue):
-        return f"the network {value}"
-    if isinstance(value, Shared):
-        return "a shared module"
-    return "a size that is open"

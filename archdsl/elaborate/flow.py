@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from archdsl import limits
-from archdsl.diagnostics.model import Label, nearest
+from archdsl.diagnostics.model import Label
+from archdsl.elaborate import meant
 from archdsl.elaborate.builder import NOTHING, Builder, Flow
-from archdsl.elaborate.expressions import describe, named_below
 from archdsl.elaborate.modules import Modules
 from archdsl.elaborate.naming import refused_name
 from archdsl.elaborate.origins import facts, rounded_down
@@ -23,6 +23,7 @@ from archdsl.elaborate.values import (
     NetValue,
     Partial,
     Shared,
+    describe,
 )
 from archdsl.graph import Value, shown
 from archdsl.layers.tensor import agree
@@ -42,36 +43,6 @@ _NAMING = re.compile(
     r"\b(?:let|share|as)\s+([a-z_]\w*)|^[ \t]*([a-z_]\w*)\s*:?=(?!=)|[^=]=\s*([a-z_]\w*)\s*$", re.MULTILINE
 )
 """Where the text of a statement gives a name."""
-
-_STATEMENTS = ("input", "output", "let", "default", "share", "expect")
-_FOREIGN = {
-    "return": "a block gives what flows at its end; a network names its results: `output a, b`",
-    "var": "a name for a value is written `let name = value`",
-    "const": "a name for a value is written `let name = value`",
-    "none": "the element that changes nothing is `id`",
-    "identity": "the element that changes nothing is `id`",
-    "skip": "the element that changes nothing is `id`",
-}
-"""Words of other languages, and what stands for them here."""
-
-
-_KNOWN_AS = {
-    **dict.fromkeys(("dense", "fully_connected"), "fc"),
-    **dict.fromkeys(("lrelu", "leaky"), "leaky_relu"),
-    **dict.fromkeys(("global_avg_pool", "global_average_pool", "globalavgpool", "global_pool"), "gap"),
-    **dict.fromkeys(("avg_pool", "average_pool"), "avgpool"),
-    **dict.fromkeys(("max_pool", "pooling"), "pool"),
-    **dict.fromkeys(("adaptive_avg_pool", "adaptiveavgpool"), "adaptive_avgpool"),
-    **dict.fromkeys(("concatenate", "merge", "join"), "cat"),
-    **dict.fromkeys(("batch_norm", "batch_normalization", "norm"), "bn"),
-    **dict.fromkeys(("convtranspose", "transposed_conv", "conv_t", "tconv"), "upconv"),
-    **dict.fromkeys(("upsampling", "resize"), "upsample"),
-    **dict.fromkeys(("multiply", "times"), "mul"),
-    **dict.fromkeys(("subtract", "minus"), "sub"),
-}
-"""What other libraries call a layer, without the rank."""
-
-_SIZED = re.compile(r"([a-z_]+)([0-9]+(?:x[0-9]+)*)")
 
 
 class Walker:
@@ -519,34 +490,12 @@ class Walker:
             self.report("unknown-layer", message, name, env, labels=labels, help=help)
             return
         labels = self.builder.default_named(name.text, env)
-        if name.text == "in":
-            help = "`in` is the input of a block without `takes`"
-        elif labels:
-            help = f"only what is named can be used again: `... as {name.text}`"
-        elif name.text in _FOREIGN:
-            help = _FOREIGN[name.text]
-        elif (known := _KNOWN_AS.get(re.sub("[123]d$", "", name.text))) is not None:
-            help = f"did you mean `{known}`?"
-        elif (sized := _SIZED.fullmatch(name.text)) and (layer := self.catalog.find(sized[1])):
-            is_kernel = "k" in layer.signature().letters
-            help = (
-                f"its kernel is an option: `{sized[1]} ... k{sized[2]}`" if is_kernel else f"did you mean `{sized[1]}`?"
-            )
-        else:
-            self.builder.spend(len(env.visible()), call, env)
-            usable = {n for n in env.visible() if not isinstance(env.find(n), int | float | str)}
-            usable |= {n for n in env.visible() if type(env.find(n)) is Value}
-            near = nearest(name.text, usable | set(self.catalog.words()) | set(_STATEMENTS))
-            line = named_below(name, env)
-            help = (
-                f"did you mean `{near}`?"
-                if near
-                else f"it gets its name only in line {line}"
-                if line
-                else "docs/layers.md lists all layers, `archdsl explain conv` shows one"
-            )
+        help = f"only what is named can be used again: `... as {name.text}`" if labels else self.meant(name, env)
         message = f"there is no layer, block or value `{name.text}`"
         self.report("unknown-layer", message, name, env, labels=labels, help=help)
+
+    def meant(self, name: tree.Name, env: Env) -> str:
+        return meant.element(name, env, self.catalog, lambda steps: self.builder.spend(steps, name, env))
 
 
 _PLAIN: dict[type, Callable[[Walker, Any, Flow, Env], Flow]] = {

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from archdsl import limits
 from archdsl.diagnostics.model import Label, nearest
 from archdsl.elaborate.builder import NOTHING, Builder, Flow
-from archdsl.elaborate.expressions import describe
 from archdsl.elaborate.naming import refused_name
-from archdsl.elaborate.values import MISSING, OPEN, SILENT, Env
+from archdsl.elaborate.values import MISSING, OPEN, SILENT, Env, describe
 from archdsl.graph import GraphInput, GraphOutput, Value
 from archdsl.layers.applied import Applied
 from archdsl.layers.source import Input

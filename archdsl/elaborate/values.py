@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from archdsl.graph import Value
 from archdsl.syntax import tree
 
 if TYPE_CHECKING:
@@ -139,3 +140,33 @@ class NetValue:
 
     def __str__(self) -> str:
         return self.definition.name.text
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a number; yes and no are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def describe(value: object) -> str:
+    """What a value is, in words."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if is_number(value):
+        return f"the number {value}"
+    if isinstance(value, str):
+        return f'the text "{value}"'
+    if isinstance(value, Value):
+        return "a value that flows"
+    if type(value) is tuple:
+        return "a list"
+    if isinstance(value, LayerValue):
+        return f"the layer {value}"
+    if isinstance(value, BlockValue):
+        return f"the block {value}"
+    if isinstance(value, Partial):
+        return f"the element {value}"
+    if isinstance(value, NetValue):
+        return f"the network {value}"
+    if isinstance(value, Shared):
+        return "a shared module"
+    return "a size that is open"

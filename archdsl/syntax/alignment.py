@@ -22,27 +22,26 @@ _T = TypeVar("_T")
 
 def align(lines: list[Line]) -> None:
     """Widens the gaps of the lines until their columns are straight, from left to right."""
-    for rows in _runs(lines, _row, lambda one, other: len(one[1]) == len(other[1])):
+    for rows in _runs(lines, [_row(line) for line in lines], lambda one, other: len(one[1]) == len(other[1])):
         _align_table([items for _, items in rows])
-    for find in (_arrow, _label):
-        for cells in _runs(lines, find, _side_by_side):
-            if any(map(_is_set_off, cells)) and len(cells) > 1:
+    columns = [_columns(line) for line in lines]
+    for number, find in enumerate(_COLUMNS):
+        by_choice = find in (_arrow, _label)
+        places = [places[number] for places in columns]
+        for cells in _runs(lines, places, _side_by_side if by_choice else _always):
+            if not by_choice or (len(cells) > 1 and any(map(_is_set_off, cells))):
                 _straighten(cells)
-    for find in (_numbered_label, _check, _comment):
-        for cells in _runs(lines, find, lambda one, other: True):
-            _straighten(cells)
 
 
 def _runs(
     lines: list[Line],
-    find: Callable[[Line], _T | None],
+    found: list[_T | None],
     belong: Callable[[tuple[Line, _T], tuple[Line, _T]], bool],
 ) -> Iterator[list[tuple[Line, _T]]]:
     """The stretches of adjacent, equally indented lines in which something is found that belongs together."""
     run: list[tuple[Line, _T]] = []
-    for line in lines:
-        found = find(line)
-        cell = None if found is None else (line, found)
+    for line, what in zip(lines, found, strict=True):
+        cell = None if what is None else (line, what)
         above = run[-1] if run else None
         if above and (cell is None or line.blank_above or line.indent != above[0].indent or not belong(above, cell)):
             yield run
@@ -72,6 +71,10 @@ def _side_by_side(one: _Cell, other: _Cell) -> bool:
     if _is_set_off(one) and _is_set_off(other):
         return True
     return one[0].pieces[one[1]].column == other[0].pieces[other[1]].column
+
+
+def _always(one: _Cell, other: _Cell) -> bool:
+    return True
 
 
 def _is_set_off(cell: _Cell) -> bool:
@@ -108,6 +111,22 @@ def _check(line: Line) -> int | None:
 def _comment(line: Line) -> int | None:
     last = len(line.pieces) - 1
     return last if last and line.pieces[last].type in COMMENTS else None
+
+
+_COLUMNS = (_arrow, _label, _numbered_label, _check, _comment)
+"""What stands in a column, in the order in which the columns are straightened."""
+
+
+def _columns(line: Line) -> list[int | None]:
+    """Where each kind of column stands in a line.
+
+    None also where one that is straightened later stands before it: that would move it out of line again.
+    """
+    places = [find(line) for find in _COLUMNS]
+    return [
+        None if at is None or any(other is not None and other < at for other in places[number + 1 :]) else at
+        for number, at in enumerate(places)
+    ]
 
 
 # ---------------------------------------------------------------- tables

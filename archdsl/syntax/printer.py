@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archdsl.syntax import tree
-from archdsl.syntax.tree_builder import COMPARISON, NEGATION, NOT, PRECEDENCE
+from archdsl.syntax.precedence import COMPARISON, NEGATION, NOT, PRECEDENCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,30 +12,11 @@ from archdsl import limits
 from archdsl.diagnostics.model import Diagnostic, error
 from archdsl.source import Source, Span
 from archdsl.syntax import tree
+from archdsl.syntax.precedence import by_precedence
 from archdsl.syntax.tokens import Token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-PRECEDENCE = {
-    "or": 1,
-    "and": 2,
-    "==": 4,
-    "!=": 4,
-    "<": 4,
-    "<=": 4,
-    ">": 4,
-    ">=": 4,
-    "+": 5,
-    "-": 5,
-    "*": 6,
-    "/": 6,
-    "//": 6,
-    "%": 6,
-}
-"""How tightly the operators bind, as in Python."""
-
-NOT, COMPARISON, NEGATION = 3, 4, 7
+    from collections.abc import Iterator
 
 _SCALES = {"K": 3, "M": 6, "G": 9, "T": 12}
 
@@ -340,57 +321,9 @@ class TreeBuilder:
         if len(children) == 3 and type(children[0]) is not Token:
             left, operator, right = children
             return tree.Binary(left.start, right.end, operator.text, left, right)
-        value, rest = _Precedence(children).expression(0)
-        assert rest == len(children)
-        return value
+        return by_precedence(children)
 
     bare_operation = operation
-
-
-class _Precedence:
-    """Nests a flat row of operands and operators as Python would."""
-
-    def __init__(self, row: Sequence[Any]) -> None:
-        self.row = row
-        self.at = 0
-
-    def expression(self, loosest: int) -> tuple[Any, int]:
-        left = self.operand()
-        while self.at < len(self.row):
-            operator = self.row[self.at].text
-            level = PRECEDENCE[operator]
-            if level < loosest or level == 0:
-                break
-            self.at += 1
-            right, _ = self.expression(level + 1)
-            if level == COMPARISON and self.follows_comparison():
-                left = self.chained(left, operator, right)
-            else:
-                left = tree.Binary(left.start, right.end, operator, left, right)
-        return left, self.at
-
-    def follows_comparison(self) -> bool:
-        return self.at < len(self.row) and PRECEDENCE[self.row[self.at].text] == COMPARISON
-
-    def chained(self, left: Any, operator: str, right: Any) -> Any:
-        """a < b < c is (a < b) and (b < c)."""
-        whole = tree.Binary(left.start, right.end, operator, left, right)
-        while self.follows_comparison():
-            operator = self.row[self.at].text
-            self.at += 1
-            following, _ = self.expression(COMPARISON + 1)
-            step = tree.Binary(right.start, following.end, operator, right, following)
-            whole = tree.Binary(whole.start, step.end, "and", whole, step)
-            right = following
-        return whole
-
-    def operand(self) -> Any:
-        first = self.row[self.at]
-        self.at += 1
-        if type(first) is not Token:
-            return first
-        operand, _ = self.expression(NOT if first.text == "not" else NEGATION)
-        return tree.Unary(first.start, operand.end, first.text, operand)
 
 
 def _decimal(text: str) -> int | float | None:

@@ -132,7 +132,7 @@ def start(kind: str, corpus: Path, folder: Path, count: int, seconds: int, seed:
         f"-runs={count}",
         f"-seed={seed}",
         f"-max_total_time={seconds}",
-        f"-timeout={SECONDS:.0f}",
+        f"-timeout={6 * SECONDS:.0f}",  # of the clock: other programs run too
         f"-rss_limit_mb={MEGABYTES}",
         f"-max_len={LONGEST}",
         f"-dict={folder / 'words.dict'}",

@@ -1,13 +1,14 @@
 """One process of libFuzzer's: `python -m tests.fuzz.target KIND FOLDER [libFuzzer's options]`; `tests.fuzz` starts it.
 
-A text that raises is put into FOLDER, one for each place in the code that raises, and the run goes on. One that takes
-too long or too much memory ends it, and libFuzzer writes the text there itself.
+A text that raises, or takes too much of the processor's time, is put into FOLDER, one for each place in the code, and
+the run goes on. One that never ends or takes too much memory ends it, and libFuzzer writes the text there itself.
 """
 
 from __future__ import annotations
 
 import hashlib
 import sys
+import time
 import traceback
 from pathlib import Path
 from random import Random
@@ -19,6 +20,7 @@ with atheris.instrument_imports(include=["archdsl"]):
 
 from .corpus import texts
 from .mutate import mutated
+from .sweep import SECONDS
 
 
 def main() -> None:
@@ -30,8 +32,11 @@ def main() -> None:
         return data.decode("utf-8", "replace")
 
     def one(data: bytes) -> None:
+        began = time.process_time()
         try:
             examine(text_of(data))
+            if (took := time.process_time() - began) > SECONDS:
+                raise TimeoutError(f"{took:.1f} s")
         except Exception as problem:  # noqa: BLE001  # whatever it is, it is what is looked for
             place = where(problem)
             if place not in seen:

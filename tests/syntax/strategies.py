@@ -7,8 +7,8 @@ import re
 from hypothesis import strategies as st
 
 from archdsl.syntax import tree
+from archdsl.syntax.precedence import PRECEDENCE
 from archdsl.syntax.tables import load_tables
-from archdsl.syntax.tree_builder import PRECEDENCE
 
 KEYWORDS = {text for kind, text in load_tables().terminals.values() if kind == "str" and text.isalpha()}
 

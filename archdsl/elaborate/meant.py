@@ -1,0 +1,212 @@
+"""What a writer meant, for the help of an error: words of other languages and libraries, and names nearly right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from archdsl.diagnostics.model import nearest
+from archdsl.elaborate.values import MISSING, Env, NetValue
+from archdsl.syntax import tree
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from archdsl.layers.base import Signature
+    from archdsl.layers.catalog import Catalog
+
+Spend = Callable[[int], None]
+"""Counts steps of work: to look through every name takes some."""
+
+# ---------------------------------------------------------------- elements
+
+_STATEMENTS = ("input", "output", "let", "default", "share", "expect")
+
+_FOREIGN_ELEMENTS = {
+    "in": "`in` is the input of a block without `takes`",
+    "return": "a block gives what flows at its end; a network names its results: `output a, b`",
+    **dict.fromkeys(("var", "const"), "a name for a value is written `let name = value`"),
+    **dict.fromkeys(("none", "identity", "skip"), "the element that changes nothing is `id`"),
+}
+"""Words of other languages where an element stands, and what stands for them here."""
+
+_KNOWN_AS = {
+    **dict.fromkeys(("dense", "fully_connected"), "fc"),
+    **dict.fromkeys(("lrelu", "leaky"), "leaky_relu"),
+    **dict.fromkeys(("global_avg_pool", "global_average_pool", "globalavgpool", "global_pool"), "gap"),
+    **dict.fromkeys(("avg_pool", "average_pool"), "avgpool"),
+    **dict.fromkeys(("max_pool", "pooling"), "pool"),
+    **dict.fromkeys(("adaptive_avg_pool", "adaptiveavgpool"), "adaptive_avgpool"),
+    **dict.fromkeys(("concatenate", "merge", "join"), "cat"),
+    **dict.fromkeys(("batch_norm", "batch_normalization", "norm"), "bn"),
+    **dict.fromkeys(("convtranspose", "transposed_conv", "conv_t", "tconv"), "upconv"),
+    **dict.fromkeys(("upsampling", "resize"), "upsample"),
+    **dict.fromkeys(("multiply", "times"), "mul"),
+    **dict.fromkeys(("subtract", "minus"), "sub"),
+}
+"""What other libraries call a layer, without the rank."""
+
+_RANK = re.compile(r"[123]d$")
+_WITH_SIZE = re.compile(r"([a-z_]+)([0-9]+(?:x[0-9]+)*)")
+
+
+def element(name: tree.Name, env: Env, catalog: Catalog, spend: Spend) -> str:
+    """The help for a word that is no layer, block or value."""
+    text = name.text
+    if text in _FOREIGN_ELEMENTS:
+        return _FOREIGN_ELEMENTS[text]
+    if (known := _KNOWN_AS.get(_RANK.sub("", text))) is not None:
+        return f"did you mean `{known}`?"
+    if (sized := _WITH_SIZE.fullmatch(text)) and (layer := catalog.find(sized[1])):
+        if "k" in layer.signature().letters:
+            return f"its kernel is an option: `{sized[1]} ... k{sized[2]}`"
+        return f"did you mean `{sized[1]}`?"
+    visible = env.visible()
+    spend(len(visible))
+    usable = {n for n in visible if not isinstance(env.find(n), int | float | str)}
+    if near := nearest(text, usable | set(catalog.words()) | set(_STATEMENTS)):
+        return f"did you mean `{near}`?"
+    if line := named_below(name, env):
+        return f"it gets its name only in line {line}"
+    return "docs/layers.md lists all layers, `archdsl explain conv` shows one"
+
+
+# ---------------------------------------------------------------- values
+
+_FOREIGN_VALUES = {
+    "in": "`in` is the input of a block without `takes`; a network gives its input a name",
+    **dict.fromkeys(("true", "True"), "write `yes`"),
+    **dict.fromkeys(("false", "False"), "write `no`"),
+    **dict.fromkeys(("none", "null", "nil", "identity"), "the element that changes nothing is `id`"),
+    "int": "`floor(v)` rounds down, and `a // b` divides so",
+    "range": "a range is written `0..n`, behind the `in` of a loop",
+}
+"""Words of other languages in expressions, and what stands for them here."""
+
+_REPEAT = re.compile(r"(?:x|[a-z][0-9]+[ \t]*\*)[ \t]+([0-9]{1,9})\b")
+"""What stands where a repeat was meant: `conv 8 k3 x 3`, `conv 8 k3 * 3`."""
+_DEFINITION = re.compile(r"^(?:net|block)\b", re.MULTILINE)
+_SYMBOL = re.compile(r"[A-Z][0-9]*")
+
+
+def value(name: tree.Name, env: Env, catalog: Catalog, spend: Spend, further: tuple[str, ...] = ()) -> str | None:
+    """The help for a name in an expression that stands for nothing; `further` names could stand there too."""
+    text = name.text
+    if text in _FOREIGN_VALUES:
+        return _FOREIGN_VALUES[text]
+    if repeat := _REPEAT.match(env.source.text, name.start):
+        return f"a repeat is written `x{repeat[1]}`"
+    if sizes := _computed_sizes(text, env):
+        return f"sizes that are computed stand in a list: `{sizes}`"
+    visible = env.visible()
+    spend(len(visible))
+    usable = {n for n in visible if type(env.find(n)) is not NetValue}
+    near = nearest(text, usable | set(further))
+    if near is None and len(text) > 2:  # a layer is rarely meant where a value stands
+        near = nearest(text, [word for word in catalog.words() if word[0] == text[0]])
+    if near:
+        return f"did you mean `{near}`?"
+    line = named_below(name, env)
+    return f"it gets its name only in line {line}" if line else None
+
+
+def named_below(node: tree.Name, env: Env) -> int | None:
+    """The line in which a name is given further down in the same definition, or as a `let` in the same file."""
+    text = env.source.text
+    end = _DEFINITION.search(text, node.end)
+    name = re.escape(node.text)
+    found = re.compile(rf"\b(?:as|let|share)\s+{name}\b").search(text, node.end, end.start() if end else len(text))
+    found = found or re.compile(rf"^let\s+{name}\b", re.MULTILINE).search(text, node.end)
+    return env.source.position(found.start()).line if found else None
+
+
+def _computed_sizes(text: str, env: Env) -> str | None:
+    """What was meant as a size with names in it, `cx30x30`, as a list."""
+    parts = text.split("x")
+    known = all(part.isdigit() or _SYMBOL.fullmatch(part) or env.find(part) is not MISSING for part in parts)
+    return f"[{', '.join(parts)}]" if known and len(parts) > 1 and all(parts) else None
+
+
+# ---------------------------------------------------------------- arguments
+
+_FOREIGN_OPTIONS = {
+    "filters": "channels",
+    "out_channels": "channels",
+    "units": "features",
+    "out_features": "features",
+    "kernel_size": "kernel",
+    "scale_factor": "factor",
+    "dilation_rate": "dilation",
+    "ceil_mode": "ceil",
+    "elementwise_affine": "affine",
+    "track_running_stats": "track",
+    "rate": "p",
+}
+"""What other libraries call an option."""
+
+_NEEDLESS_OPTIONS = {
+    **dict.fromkeys(("activation", "act"), "an activation stands behind the layer: `-> relu`"),
+    "inplace": "leave it out: it is used by itself where it is safe",
+    **dict.fromkeys(("dim", "axis"), "leave it out: the channels are known"),
+    **dict.fromkeys(
+        ("in_channels", "in_features", "num_features", "num_channels"), "leave it out: what comes in is known"
+    ),
+}
+"""Options of other libraries that have no need here."""
+
+_LEAST_CHANNELS = 12
+"""From which number on a second one is taken for channels and not for a kernel."""
+
+
+def option(name: str, signature: Signature) -> str | None:
+    """The help for an option that a layer has not."""
+    if name in _NEEDLESS_OPTIONS:
+        return _NEEDLESS_OPTIONS[name]
+    near = _FOREIGN_OPTIONS.get(name)
+    if near not in signature.arguments:
+        near = nearest(name, [*signature.arguments, *signature.letters]) if len(name) > 1 else None
+    return f"did you mean `{near}`?" if near else options(signature)
+
+
+def options(signature: Signature) -> str:
+    """All that a layer takes."""
+    if not signature.arguments:
+        return "it takes no arguments at all"
+    names = [f"{a.name} ({a.letter})" if a.letter else a.name for a in signature.arguments.values()]
+    return "it takes " + ", ".join(names)
+
+
+def by_place(signature: Signature, extras: Sequence[tree.Expression]) -> str | None:
+    """The help for arguments that have no place: torch counts the channels that come in, and the kernel after them."""
+    first = signature.positional[0] if signature.positional else None
+    has_kernel = first is not None and first.name == "channels" and "k" in signature.letters
+    if has_kernel and len(extras) == 1 and isinstance(extras[0], tree.Size):
+        return f"did you mean `k{'x'.join(map(str, extras[0].extents))}`?"
+    numbers = [e.value for e in extras if isinstance(e, tree.Number)]
+    if len(numbers) != len(extras):
+        return None
+    if has_kernel:
+        if len(numbers) == 1:
+            return f"did you mean `k{numbers[0]}`?"
+        if numbers[0] >= _LEAST_CHANNELS:
+            return f"what comes in is known: leave its channels out, and write `{numbers[0]}` and `k={numbers[1]}`"
+        named = ", ".join(f"{letter}={number}" for letter, number in zip("ksp", numbers, strict=False))
+        return f"only the channels have a place, the others are named: `{named}`"
+    if first is not None and first.name == "features" and len(numbers) == 1:
+        return f"what comes in is known: leave its size out, and write `fc {numbers[0]}`"
+    if first is None and ("momentum" in signature.arguments or "affine" in signature.arguments):
+        return "leave it out: the channels that come in are known"
+    return None
+
+
+def whole(word: str, signature: Signature, given: dict[str, str]) -> str:
+    """The help for a layer that is given too little: with all that it needs, `given` as it is written, and samples."""
+    parts = []
+    for a in signature.arguments.values():
+        if a.required and a.name in given:
+            parts.append(given[a.name])
+        elif a.required:
+            sample = "0" if a.type is float else "64"
+            parts.append(f"{a.letter}3" if a.letter else sample if a.positional else f"{a.name}={sample}")
+    return f"write `{word} {' '.join(parts)}`"
