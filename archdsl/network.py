@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from archdsl.analyses.contracts import contracts
 from archdsl.analyses.counts import counts, total
 from archdsl.analyses.fields import Field, fields
-from archdsl.collector import paused
+from archdsl.collector import make_room, paused
 from archdsl.diagnostics.model import Diagnostic, in_order
 from archdsl.elaborate.elaborator import Elaboration, elaborate
 from archdsl.errors import SpecError
@@ -63,6 +63,7 @@ class Network:
 
     @cached_property
     def elaboration(self) -> Elaboration:
+        make_room()
         with paused():
             return elaborate(self.module, self.name, self.catalog, self.arguments, self.inputs)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from archdsl import limits
-from archdsl.collector import paused
+from archdsl.collector import make_room, paused
 from archdsl.diagnostics.escape import printable
 from archdsl.diagnostics.model import Diagnostic, Label, error, nearest
 from archdsl.resources import specs_folder
@@ -84,6 +84,7 @@ def read(path: Path, name: str | None = None) -> Source:
 
 def open_source(source: Source) -> Module:
     """What a text defines, its imports included."""
+    make_room()
     with paused():
         return _Opening().module(source, ())
 
@@ -95,6 +96,7 @@ def open_file(path: Path, name: str | None = None) -> Module:
         ReadError: where the file itself cannot be read; of an import that cannot, there is a diagnostic.
     """
     source = read(path, name)
+    make_room()
     with paused():
         return _Opening().module(source, (path.resolve(),))
 

@@ -3,6 +3,10 @@
 import gc
 import weakref
 
+import pytest
+
+import archdsl
+from archdsl import collector
 from archdsl.collector import paused
 
 
@@ -76,3 +80,16 @@ def test_what_a_program_has_frozen_stays_frozen() -> None:
         assert len(kept) == 50_000
     finally:
         gc.unfreeze()
+
+
+def test_large_networks_made_and_dropped_do_not_fill_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a full collection by archdsl itself nothing would ever collect them: Python does not count them."""
+    monkeypatch.setattr(collector, "_ENOUGH", 100_000)
+    text = "net large {{\n  input 8x32x32\n  (conv 8 k3 p1 -> relu) x2000 -> conv {}\n}}\n"
+    networks = []
+    for channels in range(1, 21):
+        network = archdsl.parse(text.format(channels))
+        network.report()
+        networks.append(weakref.ref(network.elaboration.walker))
+        del network
+    assert sum(each() is not None for each in networks) < 10
