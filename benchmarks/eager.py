@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.build import NETWORKS
-from benchmarks.measure import Bar, Row, Unit, in_turns
+from benchmarks.measure import Bar, Row, in_turns
 
 THREADS = 2
 _BAR = Bar("most", 1.01)
@@ -105,12 +105,20 @@ def _overhead(name: str, models: Any, torch: Any, seconds: float) -> list[Row]:
         pairs = in_turns(ours_do, theirs_do, seconds, least=20, clock=time.thread_time)
         note = "CPU time of Python and dispatch"
         found.append(pairs.row(f"{name}: forward on the meta device, {mode}", peer, bar=_BAR, note=note))
-        counters: tuple[tuple[Unit, Callable[..., int]], ...] = (("calls", _calls), ("operators", _operators))
-        for unit, count in counters:
-            a, b = count(ours_do), count(theirs_do)
-            case = f"{name}: {unit} of a forward, {mode}"
-            found.append(Row(case, a, unit, peer, b, ratio=a / b, bar=_BAR, note="exact"))
-    return found
+        calls, their_calls = _calls(ours_do), _calls(theirs_do)
+        case = f"{name}: calls of a forward, {mode}"
+        found.append(Row(case, calls, "calls", peer, their_calls, ratio=calls / their_calls, bar=_BAR, note="exact"))
+        found.append(_same_operators(f"{name}: operators of a forward, {mode}", peer, ours_do, theirs_do))
+    ours_do, theirs_do = (step(module, x) for module in (ours, theirs))
+    return [*found, _same_operators(f"{name}: operators of a training step", peer, ours_do, theirs_do)]
+
+
+def _same_operators(case: str, peer: str, ours_do: Callable[[], object], theirs_do: Callable[[], object]) -> Row:
+    ours, theirs = _operators(ours_do), _operators(theirs_do)
+    note = (
+        "exact: the same, on the same shapes, in the same order" if ours == theirs else "exact: they are not the same"
+    )
+    return Row(case, len(ours), "operators", peer, len(theirs), ratio=len(ours) / len(theirs), bar=_BAR, note=note)
 
 
 def _calls(do: Callable[[], object]) -> int:
@@ -133,17 +141,28 @@ def _calls(do: Callable[[], object]) -> int:
     return int(statistics.median(counts))
 
 
-def _operators(do: Callable[[], object]) -> int:
-    """The operators of ATen that one run dispatches."""
+def _operators(do: Callable[[], object]) -> list[object]:
+    """The operators of ATen that one run dispatches, with the shapes, strides and numbers that they are given."""
+    import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
-    class Count(TorchDispatchMode):
-        seen = 0
+    def described(given: Any) -> object:
+        if isinstance(given, torch.Tensor):
+            return given.shape, given.stride(), given.dtype
+        if isinstance(given, list | tuple):
+            return tuple(map(described, given))
+        return given if isinstance(given, int | float | str | None) else type(given)
 
+    seen: list[object] = []
+
+    class Look(TorchDispatchMode):
         def __torch_dispatch__(self, operator: Any, types: Any, arguments: Any = (), options: Any = None) -> Any:
-            self.seen += 1
-            return operator(*arguments, **(options or {}))
+            options = options or {}
+            seen.append(
+                (operator, described(arguments), [(name, described(options[name])) for name in sorted(options)])
+            )
+            return operator(*arguments, **options)
 
-    with Count() as counter:
+    with Look():
         do()
-    return counter.seen
+    return seen

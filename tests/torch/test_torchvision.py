@@ -11,6 +11,7 @@ import pytest
 import torch
 from handwritten import LeNet5, UNet, simplecnn_a, simplecnn_b, simplecnn_c, simplecnn_d
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import archdsl
 from archdsl.torch.vision import import_torchvision
@@ -105,6 +106,44 @@ def test_a_training_step_gives_the_same_gradients_and_statistics(name: str) -> N
     buffers = dict(reference.named_buffers())
     for key, buffer in model.named_buffers():
         torch.testing.assert_close(buffer, buffers[key], msg=key)
+
+
+class Recorded(TorchDispatchMode):
+    """Every operator that runs, with the shapes, strides and numbers that it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operators: list[object] = []
+
+    def __torch_dispatch__(self, operator: Any, types: Any, arguments: Any = (), options: Any = None) -> Any:
+        options = options or {}
+        self.operators.append((operator, described(arguments), [(key, described(options[key])) for key in options]))
+        return operator(*arguments, **options)
+
+
+def described(given: Any) -> object:
+    if isinstance(given, torch.Tensor):
+        return given.shape, given.stride(), given.dtype
+    if isinstance(given, list | tuple):
+        return tuple(map(described, given))
+    return given if isinstance(given, int | float | str | None) else type(given)
+
+
+@each_net
+def test_a_training_step_runs_the_same_operators_one_by_one(name: str) -> None:
+    """Forward, backward and the optimizer: so a step takes what theirs takes."""
+    runs = []
+    with torch.device("meta"):
+        for model in (models.get_model(name, weights=None), ours(name)):
+            optimizer = torch.optim.SGD(model.train().parameters(), lr=0.1, momentum=0.9)
+            image, label = torch.empty(2, 3, 64, 64), torch.empty(2, dtype=torch.long)
+            with Recorded() as run:
+                nn.functional.cross_entropy(model(image), label).backward()
+                optimizer.step()
+            runs.append(run.operators)
+    reference, given = runs
+    assert len(given) > 3 * len(list(model.parameters()))
+    assert given == reference
 
 
 @pytest.mark.parametrize("name", ["resnet18", "wide_resnet50_2", "vgg16_bn"])
