@@ -75,7 +75,7 @@ def step(module: Any, x: Any) -> Callable[[], object]:
 
     # So small a rate that the weights, which both share, stay where they are.
     optimizer = torch.optim.SGD(module.parameters(), lr=1e-12, momentum=0.9)
-    target = torch.arange(len(x))
+    target = torch.arange(len(x), device=x.device)
 
     def do() -> object:
         module.train()
