@@ -6,7 +6,7 @@ those of hypothesis are the same in every run; `--fresh` tries others, and says 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import SystemRandom
 
@@ -38,6 +38,19 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> str:
     fresh = config.getoption("--fresh")
     return "random cases: the same as ever" if fresh is None else f"random cases: again with --fresh={fresh}"
+
+
+@pytest.fixture
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Equal bits need one thread: with more, the order of additions may change from one run to the next."""
+    import torch  # here, so that tests without torch start without it
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # for the processes that a test starts
+    monkeypatch.setenv("MKL_NUM_THREADS", "1")
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -164,6 +164,7 @@ def test_what_follows_from_a_mistake_is_not_reported() -> None:
 # ---------------------------------------------------------------- 6. what runs is what you read
 
 
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("name", ["lenet5", "resnet18", "unet"])
 def test_the_source_is_what_runs(name: str) -> None:
     net = archdsl.load(name, input="3x64x64") if name != "lenet5" else archdsl.load(name)
@@ -174,13 +175,8 @@ def test_the_source_is_what_runs(name: str) -> None:
     written.load_state_dict(compiled.state_dict(), strict=True, assign=True)  # the same memory: kernels heed alignment
     sizes = [int(size) for size in net.report().inputs[0].shape]
     image = torch.randn(1, *sizes, generator=torch.Generator().manual_seed(0))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # with more, the order of additions may change from run to run
-    try:
-        with torch.inference_mode():
-            assert torch.equal(written.eval()(image), compiled.eval()(image))
-    finally:
-        torch.set_num_threads(threads)
+    with torch.inference_mode():
+        assert torch.equal(written.eval()(image), compiled.eval()(image))
 
 
 @pytest.mark.parametrize("name", ["lenet5", "alexnet", "vgg16_bn", "resnext50_32x4d", "unet_valid"])

@@ -18,10 +18,29 @@ net resnet {
   conv 64 k7 s2 p3
   pool 3 s2 p1
   basic(64)
-  basic(128, s=2)
+  (basic(128, s=2) -> basic(128)) as layer2[]
 }
 """,
 )
+
+DESIGN = """\
+error[merge-shapes]: add needs equal shapes, got 128x28x28 and 64x56x56
+  --> resnet.arch:4:8
+   |
+ 2 |   ( conv c k3 s=s p1 -> bn -> relu -> conv c k3 p1 -> bn
+   |                                                       -- this branch gives 128x28x28
+ 3 |   | id
+   |     -- this branch gives 64x56x56
+ 4 |   ) -> add -> relu
+   |        ^^^
+   = 128 comes from conv at 2:5
+   = 64 comes from conv at 9:3
+   = 28 comes from conv at 2:5: floor((56 + 2*1 - 3) / 2) + 1 = 28
+   = 56 comes from pool at 10:3: floor((112 + 2*1 - 3) / 2) + 1 = 56
+   = in basic(128, s=2), written at resnet.arch:12:4, as layer2.0
+   = help: give the second branch `conv 128 k1 s2`
+"""
+"""What is said of that spec, as the design of the language shows it."""
 
 
 def at(source: Source, text: str, number: int = 0) -> Span:
@@ -33,7 +52,7 @@ def at(source: Source, text: str, number: int = 0) -> Span:
 
 
 def merge_shapes() -> Diagnostic:
-    """The finding at the end of the design of the language."""
+    """The finding in that spec."""
     return error(
         "merge-shapes",
         "add needs equal shapes, got 128x28x28 and 64x56x56",
@@ -43,8 +62,11 @@ def merge_shapes() -> Diagnostic:
             Label(at(RESNET, "id"), "this branch gives 64x56x56"),
         ],
         notes=[
+            "128 comes from conv at 2:5",
+            "64 comes from conv at 9:3",
             "28 comes from conv at 2:5: floor((56 + 2*1 - 3) / 2) + 1 = 28",
-            "in basic(128, s=2), written at resnet.arch:14:4, as layer2.0",
+            "56 comes from pool at 10:3: floor((112 + 2*1 - 3) / 2) + 1 = 56",
+            "in basic(128, s=2), written at resnet.arch:12:4, as layer2.0",
         ],
         help="give the second branch `conv 128 k1 s2`",
     )

@@ -125,8 +125,11 @@ def test_github_command() -> None:
         "add needs equal shapes, got 128x28x28 and 64x56x56"
         "%0Aresnet.arch:2:55: this branch gives 128x28x28"
         "%0Aresnet.arch:3:5: this branch gives 64x56x56"
+        "%0A128 comes from conv at 2:5"
+        "%0A64 comes from conv at 9:3"
         "%0A28 comes from conv at 2:5: floor((56 + 2*1 - 3) / 2) + 1 = 28"
-        "%0Ain basic(128, s=2), written at resnet.arch:14:4, as layer2.0"
+        "%0A56 comes from pool at 10:3: floor((112 + 2*1 - 3) / 2) + 1 = 56"
+        "%0Ain basic(128, s=2), written at resnet.arch:12:4, as layer2.0"
         "%0Ahelp: give the second branch `conv 128 k1 s2`\n"
     )
 

@@ -10,24 +10,9 @@ from archdsl.diagnostics import Diagnostic, Fix, Label, error
 from archdsl.diagnostics.text import render, summary
 from archdsl.source import Source, Span
 
-from .findings import RESNET, at, merge_shapes, of_many_files
+from .findings import DESIGN, RESNET, at, merge_shapes, of_many_files
 
 Golden = Callable[[str, str], None]
-
-DESIGN = """\
-error[merge-shapes]: add needs equal shapes, got 128x28x28 and 64x56x56
-  --> resnet.arch:4:8
-   |
- 2 |   ( conv c k3 s=s p1 -> bn -> relu -> conv c k3 p1 -> bn
-   |                                                       -- this branch gives 128x28x28
- 3 |   | id
-   |     -- this branch gives 64x56x56
- 4 |   ) -> add -> relu
-   |        ^^^
-   = 28 comes from conv at 2:5: floor((56 + 2*1 - 3) / 2) + 1 = 28
-   = in basic(128, s=2), written at resnet.arch:14:4, as layer2.0
-   = help: give the second branch `conv 128 k1 s2`
-"""
 
 
 def problem(text: str, start: int, end: int, name: str = "a.arch") -> Diagnostic:

@@ -16,11 +16,11 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-from archdsl.elaborate.expressions import round_to
 from archdsl.elaborate.naming import refused_name
 from archdsl.layers import STANDARD, Call, Catalog, Layer, Tensor
 from archdsl.lowering.helpers import HELPERS
 from archdsl.syntax import tree
+from archdsl.torch.vision import import_torchvision
 
 BATCH = 2
 MOST_VALUES = 200_000
@@ -849,7 +849,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "round": lambda v: math.floor(v + 0.5) if v >= 0 else -math.floor(-v + 0.5),
     "abs": abs,
     "len": len,
-    "round_to": lambda v, by: round_to(v, by),
+    "round_to": import_torchvision().models._utils._make_divisible,
 }
 
 

@@ -7,7 +7,6 @@ from random import Random, SystemRandom
 from typing import Any
 
 import pytest
-import torch
 
 import archdsl.lowering.modules
 from archdsl.elaborate.naming import Frame
@@ -33,12 +32,7 @@ EACH = 250
 FRESH = 100
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> object:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.mark.parametrize("part", range(PARTS))

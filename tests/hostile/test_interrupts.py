@@ -155,42 +155,44 @@ REFUSALS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
 }
 
 
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.arch").write_text(SPEC)
+    return tmp_path
+
+
 @pytest.mark.parametrize("refusal", REFUSALS)
 @pytest.mark.parametrize("command", ["compile", "draw", "fmt"])
 def test_what_cannot_be_written_leaves_what_was_there(
-    command: str, refusal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: str, refusal: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments, (output,) = COMMANDS[command]
-    monkeypatch.chdir(tmp_path)
-    Path("tiny.arch").write_text(SPEC)
     if output != "tiny.arch":
         Path(output).write_text(EARLIER)
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
     with monkeypatch.context() as patch:
         REFUSALS[refusal](patch)
         ran = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert ran.exit_code == 2
     assert output in ran.stderr
     assert "Traceback" not in ran.stderr
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def test_a_folder_in_place_of_an_output_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("tiny.arch").write_text(SPEC)
+def test_a_folder_in_place_of_an_output_stays(folder: Path) -> None:
     Path("model.py").mkdir()
     Path("model.py/inside").write_text(EARLIER)
     ran = CliRunner().invoke(app, ("compile", "tiny.arch", "-o", "model.py"), catch_exceptions=False)
     assert ran.exit_code == 2
     assert "model.py" in ran.stderr
     assert Path("model.py/inside").read_text() == EARLIER
-    assert sorted(os.listdir(tmp_path)) == ["model.py", "tiny.arch"]
+    assert sorted(os.listdir(folder)) == ["model.py", "tiny.arch"]
 
 
-def test_a_file_in_place_of_the_folder_of_a_build_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("tiny.arch").write_text(SPEC)
+def test_a_file_in_place_of_the_folder_of_a_build_stays(folder: Path) -> None:
     Path("out").write_text(EARLIER)
     ran = CliRunner().invoke(app, ("build", "tiny.arch", "-o", "out"), catch_exceptions=False)
     assert ran.exit_code == 2
+    assert "out" in ran.stderr
     assert Path("out").read_text() == EARLIER

@@ -69,6 +69,10 @@ def findings(text: str, name: str | None = None, **options: Any) -> tuple[Diagno
     return archdsl.parse(text, name, **options).diagnostics
 
 
+def codes(text: str, name: str | None = None, **options: Any) -> list[str]:
+    return [finding.code for finding in findings(text, name, **options)]
+
+
 def place(finding: Diagnostic) -> str:
     """`code line:column text` of a finding."""
     line, column = finding.span.source.position(finding.span.start)

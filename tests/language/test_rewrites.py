@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from archdsl.layers import STANDARD, Layer, Tensor
@@ -50,7 +50,7 @@ def test_what_is_generated_has_no_mistake(file: tree.File) -> None:
     assert len(paths(net)) == net.report().totals.layers
 
 
-@pytest.mark.parametrize(
+each_rewrite = pytest.mark.parametrize(
     "rewrite",
     [
         rewrites.without_repeats,
@@ -62,6 +62,15 @@ def test_what_is_generated_has_no_mistake(file: tree.File) -> None:
     ],
     ids=lambda rewrite: rewrite.__name__,
 )
+
+
+@each_rewrite
+def test_there_is_something_to_rewrite(rewrite: Rewrite) -> None:
+    found = settings(max_examples=1000, phases=[Phase.generate], derandomize=True, database=None)
+    find(networks.files(), lambda file: rewrite(file) != file, settings=found)
+
+
+@each_rewrite
 @many
 @given(file=networks.files())
 def test_a_construct_is_what_it_stands_for(rewrite: Rewrite, file: tree.File) -> None:

@@ -7,14 +7,9 @@ from pathlib import Path
 import pytest
 
 import archdsl
-from archdsl.diagnostics import Diagnostic
+from tests.language.specs import place
 
 WIDE = "net a(c=2) {\n  input 3x8x8\n  conv c k3 p1 -> relu\n  conv c*2 -> conv c\n}"
-
-
-def place(finding: Diagnostic) -> str:
-    line, column = finding.span.source.position(finding.span.start)
-    return f"{finding.code} {line}:{column} {finding.span.text}"
 
 
 @pytest.mark.parametrize("value", ["banana", [1, 2], -3, 2.5])

@@ -5,12 +5,9 @@ from __future__ import annotations
 import pytest
 
 import archdsl
+from tests.language.specs import codes
 
 PLAIN = "net plain(n, m=5) {\n  input 8\n  fc n -> fc m\n}\n"
-
-
-def codes(text: str, **parameters: object) -> list[str]:
-    return [finding.code for finding in archdsl.parse(text, **parameters).diagnostics]  # type: ignore[arg-type]
 
 
 def test_a_variant_with_an_argument_too_many_is_refused() -> None:
@@ -40,7 +37,10 @@ def test_a_loop_over_a_value_that_flows_is_refused() -> None:
     assert codes("net a {\n  input 3x8x8\n  relu as v\n  for x in v { conv 3 }\n}\n") == ["bad-expression"]
 
 
-@pytest.mark.parametrize("number", [float("nan"), float("inf"), 1e300])
-def test_a_number_that_is_none_is_a_finding(number: float) -> None:
-    assert codes("net a(c=1) {\n  input 8\n  relu x(c)\n}\n", c=number)
-    assert codes("net a(c=1) {\n  input [8, c]\n  relu\n}\n", c=number)
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(float("nan"), "bad-argument"), (float("inf"), "bad-argument"), (1e300, "too-many-layers")],
+)
+def test_a_number_that_is_none_is_a_finding(number: float, code: str) -> None:
+    assert codes("net a(c=1) {\n  input 8\n  relu x(c)\n}\n", c=number) == [code]
+    assert codes("net a(c=1) {\n  input [8, c]\n  relu\n}\n", c=number) == ["bad-argument"]

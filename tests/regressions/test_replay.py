@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import archdsl
+from tests.language.specs import codes
 
 
 def test_a_block_that_hides_a_mistake_reported_before_is_not_copied() -> None:
-    network = archdsl.parse(
-        """
+    text = """
 block bad(c) { relu -> conv c k9 }
 block unit(c) {
   in -> bad(c)
@@ -22,5 +21,4 @@ net n {
   unit(8)
 }
 """
-    )
-    assert [finding.code for finding in network.diagnostics if finding.is_error] == ["window-too-large"]
+    assert codes(text) == ["window-too-large"]

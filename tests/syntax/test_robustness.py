@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import cProfile
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +11,7 @@ from archdsl.source import Source
 from archdsl.syntax import tree
 from archdsl.syntax.formatter import format_text
 from archdsl.syntax.parser import parse
+from tests.work import calls
 
 from .corpora import VALID, shipped
 
@@ -159,10 +158,9 @@ def test_line_ends_and_marks_do_not_change_the_tree():
 
 @pytest.mark.parametrize("rows", ["  [1, 20, 3], # a\n", "  max(1, 2),\n", "\n", "  # why\n"])
 def test_formatting_takes_work_in_proportion(rows):
-    def calls(count):
-        text = "let t = [\n" + rows * count + "]\n"
-        with cProfile.Profile() as profile:
-            assert format_text(Source("s", text)) is not None
-        return sum(entry.callcount for entry in profile.getstats())
+    def work(count):
+        source = Source("s", "let t = [\n" + rows * count + "]\n")
+        assert format_text(source) is not None
+        return calls(lambda: format_text(source))
 
-    assert calls(2000) < 5 * calls(500)
+    assert work(2000) < 5 * work(500)
