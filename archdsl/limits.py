@@ -3,6 +3,9 @@
 FILE_CHARACTERS = 2_000_000
 """The longest text that is read, in characters; with the files that it uses, all together."""
 
+FILE_BYTES = 8_000_000
+"""The largest file that is opened: a character has four bytes at most."""
+
 TOKENS = 500_000
 """How many words, numbers and signs a text may have."""
 
@@ -30,6 +33,9 @@ LIST_ITEMS = 1_000_000
 PROBLEMS = 100
 """How many errors are reported of one file and of one network; further ones are left out."""
 
+SHARED_PROBLEMS = 400
+"""How many errors are reported of a file together with those that it uses."""
+
 REPEATED_PROBLEMS = 50
 """How often an error may be met again, in loops and repeats, before a network is given up."""
 
@@ -44,6 +50,12 @@ STEPS = 3_000_000
 
 An element, a statement, an operation and a value of a list are a step each, a turn of a loop is 4, a block's call 8.
 """
+
+NETWORK_STEPS = 3_000
+"""What each network takes of them besides what stands in it, where those of a file are checked together."""
+
+BOXES = 3_000
+"""How many boxes a diagram may have: beyond it Graphviz takes minutes."""
 
 NAME_CHARACTERS = 100
 """The longest name of a module."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from archdsl import limits
 from archdsl.analyses.contracts import contracts
 from archdsl.analyses.counts import counts, total
 from archdsl.analyses.fields import Field, fields
@@ -32,10 +33,6 @@ if TYPE_CHECKING:
 
 
 _UNREADABLE = frozenset({"unclosed", "unopened", "too-deep", "too-large"})
-
-
-NETWORK_STEPS = 3_000
-"""What a network takes besides what stands in it."""
 
 
 class Network:
@@ -75,7 +72,7 @@ class Network:
     @property
     def steps(self) -> int:
         """How much work it was to write the network out; see `archdsl.limits.STEPS`."""
-        return NETWORK_STEPS + self.elaboration.walker.builder.steps
+        return limits.NETWORK_STEPS + self.elaboration.walker.builder.steps
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:

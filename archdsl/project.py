@@ -48,10 +48,6 @@ class Module:
         return tuple(d.name.text for d in own if self.definitions.get(d.name.text, (None,))[0] is d)
 
 
-FINDINGS = 4 * limits.PROBLEMS
-"""How many findings of a file and of those that it uses are kept."""
-
-
 class ReadError(Exception):
     """A file that cannot be read, with the reason in words, and perhaps what was meant."""
 
@@ -71,8 +67,8 @@ def read(path: Path, name: str | None = None) -> Source:
         if not path.is_file():
             reason = "it is a folder" if path.is_dir() else "there is no such file"
             raise ReadError(f"cannot read {shown}: {reason}")
-        if path.stat().st_size > 4 * limits.FILE_CHARACTERS:
-            raise ReadError(f"cannot read {shown}: it is larger than {4 * limits.FILE_CHARACTERS:,} bytes")
+        if path.stat().st_size > limits.FILE_BYTES:
+            raise ReadError(f"cannot read {shown}: it is larger than {limits.FILE_BYTES:,} bytes")
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         raise ReadError(f"cannot read {shown}: it is not UTF-8 text (byte {problem.start})") from None
@@ -132,7 +128,7 @@ class _Opening:
 
         for definition in parsed.file.definitions:
             if isinstance(definition, tree.Use):
-                if len(problems) >= FINDINGS:
+                if len(problems) >= limits.SHARED_PROBLEMS:
                     unresolved.update(name.text for name in definition.names)
                     continue
                 used = self.used(definition, source, trail, problems)
@@ -154,7 +150,7 @@ class _Opening:
             elif isinstance(definition, tree.Mistake):
                 unresolved.update(_meant_to_define(source.text[definition.start : definition.end]))
         unresolved -= definitions.keys()
-        del problems[FINDINGS:]
+        del problems[limits.SHARED_PROBLEMS :]
         object.__setattr__(module, "diagnostics", tuple(problems))
         object.__setattr__(module, "uses", tuple(uses))
         object.__setattr__(module, "unresolved", frozenset(unresolved))

@@ -17,20 +17,6 @@ if TYPE_CHECKING:
     from archdsl.layers.applied import Counts
     from archdsl.syntax import tree
 
-NAMES = {
-    "params": "learned parameters",
-    "parameters": "the same",
-    "trainable": "learned parameters that train",
-    "buffers": "numbers kept besides parameters",
-    "macs": "multiply-accumulates for one sample",
-    "flops": "twice the MACs",
-    "rf": "the local receptive field of the last layer that has one, the smallest axis",
-    "field": "the same",
-    "layers": "the number of layers",
-    "out": "the (first) output: out.c, out.shape",
-}
-"""The names that an `expect` may use, besides those of the network itself."""
-
 
 def contracts(elaboration: Elaboration, totals: Counts, fields: tuple[Field, ...]) -> list[Diagnostic]:
     """Findings about the expectations of a network that is otherwise without errors."""

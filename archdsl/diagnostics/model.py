@@ -54,10 +54,6 @@ class Diagnostic:
         """The same finding with its place reaching to another offset."""
         return replace(self, span=self.span._replace(end=end))
 
-    def noting(self, notes: Iterable[str]) -> Diagnostic:
-        """The same finding with further notes."""
-        return replace(self, notes=self.notes + tuple(notes))
-
     @property
     def is_error(self) -> bool:
         return self.severity == "error"

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archdsl import limits
 from archdsl.diagrams.dot import dot
 from archdsl.diagrams.scene import Scene, scene
 from archdsl.errors import ArchError
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from archdsl.network import Network
 
 ENDINGS = (".svg", ".png", ".pdf", ".dot")
-
-MOST_BOXES = 3000
-"""Graphviz takes minutes to lay out more, and nobody can read it."""
 
 _WHEEL = (
     "import sys, pygraphviz; text = sys.stdin.buffer.read().decode(); format, *rest = sys.argv[1:]; "
@@ -59,7 +57,7 @@ def svg(network: Network, depth: int | None = None, color_by: str = "kind") -> s
 
 
 def _laid_out(shown: Scene, text: str, format: str) -> bytes:
-    if (count := sum(1 for _ in shown.boxes())) > MOST_BOXES:
+    if (count := sum(1 for _ in shown.boxes())) > limits.BOXES:
         raise ValueError(f"{count} boxes at depth {shown.depth} are too many to draw: give a smaller depth")
     return render(text, format)
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from archdsl.layers.applied import Applied
     from archdsl.layers.tensor import Tensor
 
-_AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
-
 
 class Provenance:
     """Answers for the nodes made so far."""

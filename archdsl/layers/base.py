@@ -72,9 +72,6 @@ def _flag(value: object) -> bool:
 Count: TypeAlias = Annotated[int, BeforeValidator(lambda value: whole(value, 1))]
 """A whole number of at least 1: channels, groups, features."""
 
-Natural: TypeAlias = Annotated[int, BeforeValidator(lambda value: whole(value, 0))]
-"""A whole number of at least 0."""
-
 Whole: TypeAlias = Annotated[int, BeforeValidator(lambda value: whole(value, -limits.SIZE))]
 """Any whole number."""
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from archdsl.syntax.layout import CLOSERS, COMMENTS, OPENERS, Line, Piece
+from archdsl.syntax.layout import COMMENTS, Line, Piece
+from archdsl.syntax.tokens import CLOSERS, OPENERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from archdsl.source import Source
 from archdsl.syntax.alignment import align
-from archdsl.syntax.layout import CLOSERS, COMMENTS, OPENERS, Line, Piece
+from archdsl.syntax.layout import COMMENTS, Line, Piece
 from archdsl.syntax.parser import parse, read_tokens
+from archdsl.syntax.tokens import CLOSERS, OPENERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

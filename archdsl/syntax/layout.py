@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from archdsl.syntax.tokens import CLOSERS, OPENERS
+
 if TYPE_CHECKING:
     from archdsl.syntax.tokens import Token
 
-OPENERS = {"LPAR", "LSQB", "LBRACE"}
-CLOSERS = {"RPAR", "RSQB", "RBRACE"}
 COMMENTS = {"COMMENT", "DOC"}
 
 

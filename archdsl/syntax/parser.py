@@ -13,14 +13,13 @@ from archdsl.source import Source, Span
 from archdsl.syntax import tree
 from archdsl.syntax.expected import Place, describe, leads_nowhere
 from archdsl.syntax.tables import load_tables
-from archdsl.syntax.tokens import Scanner, Token, Tokens, scanner, tokenize
+from archdsl.syntax.tokens import CLOSERS, OPENERS, Scanner, Token, Tokens, scanner, tokenize
 from archdsl.syntax.tree_builder import TreeBuilder, too_deep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, KeysView
 
 _BEGIN_DEFINITION = {"DOC", "USE", "NET", "BLOCK", "LET", "DEFAULT"}
-_OPENERS, _CLOSERS = ("LPAR", "LSQB", "LBRACE"), ("RPAR", "RSQB", "RBRACE")
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,14 +133,14 @@ class _Reading:
             states.pop()
             value = values.pop()
             if type(value) is Token:
-                depth += (value.type in _OPENERS) - (value.type in _CLOSERS)
+                depth += (value.type in OPENERS) - (value.type in CLOSERS)
             start = getattr(value, "start", start)
         defining = "USE" in rows[states[-1]]
         while (kind := tokens[at].type) != "$END":
             ends = depth <= 0 and (kind == "NEWLINE" or kind == "RBRACE")
             if ends and not (defining and tokens[at + 1].type not in _BEGIN_DEFINITION):
                 break
-            depth += (kind in _OPENERS) - (kind in _CLOSERS)
+            depth += (kind in OPENERS) - (kind in CLOSERS)
             at += 1
         stop = tokens[at].start
         self.feed([Token("MISTAKE", "", min(start, stop), stop)], 0)
@@ -176,7 +175,7 @@ class _Reading:
         """Whether a token stands in a bracket that is never closed, or is the bracket put in to close it."""
         at = bisect_right(self.doubtful, (token.start, len(self.source.text) + 1)) - 1
         inside = at >= 0 and token.start < self.doubtful[at][1]
-        return inside or (token.text == "" and token.type in _CLOSERS)
+        return inside or (token.text == "" and token.type in CLOSERS)
 
 
 def _joined(stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:

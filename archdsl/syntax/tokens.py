@@ -43,9 +43,10 @@ _new_token = tuple.__new__  # what Token(...) comes to, without the call between
 
 # The order in which the terminals are tried, where the text could be more than one of them.
 _PATTERNS = ("NEWLINE", "BLANK", "DOC", "COMMENT", "STRING", "SIZE", "NUMBER", "TIMES", "X", "NAME", "CAPITAL")
-_CLOSES = {"RPAR": "LPAR", "RSQB": "LSQB", "RBRACE": "LBRACE"}
-_OPENS = {opener: closer for closer, opener in _CLOSES.items()}
-_BRACKETS = _OPENS.keys() | _CLOSES.keys()
+OPENERS = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
+"""The brackets that open, each with the one that closes it."""
+CLOSERS = {closer: opener for opener, closer in OPENERS.items()}
+_BRACKETS = OPENERS.keys() | CLOSERS.keys()
 _ASIDE = {"NEWLINE", "COMMENT", "DOC", "STRAY"}
 _INDENTATION = re.compile(r"[ \t]*")
 _SHOWN_CLOSERS = {"LPAR": ")", "LSQB": "]", "LBRACE": "}"}
@@ -175,7 +176,7 @@ class _Tokenizer:
                 docs = []
             token = _new_token(Token, (kind, part, start, end))
             if kind in _BRACKETS:
-                if kind in _OPENS:
+                if kind in OPENERS:
                     if not self.open:
                         self.outermost = line_start
                     self.open.append(token)
@@ -219,7 +220,7 @@ class _Tokenizer:
     def close(self, token: Token) -> bool:
         """Takes a closing bracket; False where nothing is open for it."""
         kind, text, start, end = token
-        wanted = _CLOSES[kind]
+        wanted = CLOSERS[kind]
         if not self.open or self.open[-1].type != wanted:
             if not any(opener.type == wanted for opener in self.open):
                 if self.open and self.open[-1].type != "LBRACE" and not self.is_closed_later(end):
@@ -258,7 +259,7 @@ class _Tokenizer:
         closer = _SHOWN_CLOSERS[opener.type]
         message = f"this `{token.text}` cannot close the `{opener.text}` at {line}:{column}"
         self.problem("unopened", message, token.start, token.end, help=f"write `{closer}`")
-        self.tokens.append(Token(_OPENS[opener.type], closer, token.start, token.end))
+        self.tokens.append(Token(OPENERS[opener.type], closer, token.start, token.end))
 
     def close_all(self, position: int) -> None:
         while self.open:
@@ -274,7 +275,7 @@ class _Tokenizer:
         help = f"put a `{closer}` where it ends"
         self.problem("unclosed", message, opener.start, opener.end, help=help, until=position)
         self.doubtful.append((opener.start, position))
-        self.tokens.append(Token(_OPENS[opener.type], "", position, position))
+        self.tokens.append(Token(OPENERS[opener.type], "", position, position))
 
     def too_deep(self) -> None:
         opener = self.open[-1]

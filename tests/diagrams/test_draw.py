@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import archdsl
-from archdsl.diagrams import draw as drawing
+from archdsl import limits
 from archdsl.diagrams.colors import CHOICES, FAMILIES, SCALE, Paint, contrast, text_on
 from archdsl.diagrams.dot import dot
 from archdsl.diagrams.draw import draw, render, svg
@@ -107,7 +107,7 @@ def test_graphviz_errors_are_raised() -> None:
 
 
 def test_too_many_boxes_are_an_error_but_their_dot_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drawing, "MOST_BOXES", 10)
+    monkeypatch.setattr(limits, "BOXES", 10)
     network = archdsl.load("resnet18")
     with pytest.raises(ValueError, match="smaller depth"):
         draw(network, tmp_path / "net.svg", depth=9)

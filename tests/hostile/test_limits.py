@@ -164,7 +164,7 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_findings_are_few_and_short_however_much_is_wrong(name: str) -> None:
     _, findings = checked(WRONG[name])
-    assert 0 < len(findings) <= project.FINDINGS + limits.PROBLEMS
+    assert 0 < len(findings) <= limits.SHARED_PROBLEMS + limits.PROBLEMS
     for finding in findings:
         for text in (finding.message, *finding.notes, finding.help or ""):
             assert len(text) <= limits.MESSAGE_CHARACTERS + 1

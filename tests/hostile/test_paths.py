@@ -143,5 +143,5 @@ def test_a_file_of_many_mistakes_is_told_once_for_many_uses(folder: Path) -> Non
     (folder / "bad.arch").write_text("let a = = 1\n" * 50 + "let b = 1\n")
     (folder / "uses.arch").write_text('use b from "bad.arch"\n' * 300)
     findings = project.open_file(folder / "uses.arch").diagnostics
-    assert len(findings) <= project.FINDINGS
+    assert len(findings) <= limits.SHARED_PROBLEMS
     assert sum(finding.code == "syntax" for finding in findings) == 50
