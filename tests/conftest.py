@@ -1,7 +1,8 @@
 """What all tests share.
 
 Golden files: what a test writes is compared with a file, and only `--update-golden` rewrites the file. Random cases:
-those of hypothesis are the same in every run; `--fresh` tries others, and says how to have them again.
+those of hypothesis are the same in every run, and `--fresh` tries others; of the random networks that torch judges,
+some are new in every run. The end of a run says how to have the same again.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ settings.register_profile("fresh", TIMELESS)
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite the golden files with what the tests give")
     parser.addoption("--fresh", nargs="?", const="", metavar="SEED", help="random cases of a new seed, or of this one")
+    parser.addoption("--networks", type=int, metavar="SEED", help="the new random networks are those of this seed")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -33,11 +35,15 @@ def pytest_configure(config: pytest.Config) -> None:
     if fresh is not None:
         config.option.fresh = fresh or str(SystemRandom().randrange(2**32))
         config.option.hypothesis_seed = config.option.fresh
+    if config.getoption("--networks") is None:
+        config.option.networks = SystemRandom().randrange(10**6)  # before the processes of xdist start, which get it
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    fresh = config.getoption("--fresh")
-    return "random cases: the same as ever" if fresh is None else f"random cases: again with --fresh={fresh}"
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    again = f"--networks={config.getoption('--networks')}"
+    if (fresh := config.getoption("--fresh")) is not None:
+        again += f" --fresh={fresh}"
+    terminalreporter.write_line(f"the same random cases again: pytest {again}")
 
 
 @pytest.fixture

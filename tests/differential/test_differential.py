@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from random import Random, SystemRandom
+from random import Random
 from typing import Any
 
 import pytest
@@ -43,10 +43,8 @@ def test_the_checker_and_torch_agree(part: int) -> None:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_they_agree_on_networks_never_seen_before(part: int) -> None:
-    seed = SystemRandom().randrange(10**6)
-    print(f"python -m tests.differential --seed {seed} --count {FRESH}")
-    _, found = run(seed, 0, FRESH)
+def test_they_agree_on_networks_never_seen_before(part: int, request: pytest.FixtureRequest) -> None:
+    _, found = run(request.config.getoption("--networks"), part * FRESH, (part + 1) * FRESH)
     assert not found, "\n\n".join(f"{one.seed}: {one.kind}: {one.details}\n{one.text}" for one in found[:3])
 
 
