@@ -840,6 +840,12 @@ def _spread(function: Callable[[Any], Any]) -> Callable[..., Any]:
     return lambda *values: function(values[0] if len(values) == 1 and isinstance(values[0], tuple) else values)
 
 
+def _round_to(value: Any, divisor: Any) -> Any:
+    if divisor != int(divisor) or divisor < 1:
+        raise RefusedError("no divisor")
+    return import_torchvision().models._utils._make_divisible(value, int(divisor))
+
+
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min": _spread(min),
     "max": _spread(max),
@@ -849,7 +855,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "round": lambda v: math.floor(v + 0.5) if v >= 0 else -math.floor(-v + 0.5),
     "abs": abs,
     "len": len,
-    "round_to": import_torchvision().models._utils._make_divisible,
+    "round_to": _round_to,
 }
 
 
