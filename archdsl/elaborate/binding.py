@@ -13,9 +13,19 @@ from pydantic import ValidationError
 
 from archdsl.diagnostics.model import Label, nearest
 from archdsl.elaborate import meant
-from archdsl.elaborate.origins import Given as ParametersGiven
 from archdsl.elaborate.origins import blamed, facts, rounded_down
-from archdsl.elaborate.values import MISSING, OPEN, SILENT, BlockValue, Env, LayerValue, Partial, describe
+from archdsl.elaborate.values import (
+    MISSING,
+    OPEN,
+    SILENT,
+    BlockValue,
+    Default,
+    Env,
+    GivenParameters,
+    LayerValue,
+    Partial,
+    describe,
+)
 from archdsl.graph import Value, shown
 from archdsl.layers.applied import MEMORY
 from archdsl.layers.base import Argument, Layer, Signature
@@ -42,15 +52,6 @@ class Bound(NamedTuple):
 
     layer: Layer
     references: tuple[Value, ...]
-
-
-class Default(NamedTuple):
-    """What a layer takes for an argument that it is not given: where that is written, and its value if it is known."""
-
-    argument: tree.Argument
-    env: Env
-    field: Argument
-    constant: Any
 
 
 class Plan:
@@ -399,7 +400,7 @@ class Binder:
 
         Returns what was given, by place (None) or by name, for the block's text in reports.
         """
-        inner.given = ParametersGiven(parameters, given)
+        inner.given = GivenParameters(parameters, given)
         written: list[tuple[str | None, Any]] = []
         position = 0
         good = True

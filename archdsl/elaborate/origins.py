@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from archdsl.elaborate.values import MISSING, SILENT, Env
 from archdsl.graph import shown
@@ -10,39 +10,10 @@ from archdsl.source import Span
 from archdsl.syntax import tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 _FAR = 100
 """Through how many calls an argument is followed."""
-
-
-class Given(NamedTuple):
-    """What the parameters of a block or a network were given: the arguments, each with the names of its place."""
-
-    parameters: tuple[tree.Parameter, ...]
-    arguments: Sequence[tuple[tree.Argument, Env]]
-
-    def argument(self, name: str) -> tuple[tree.Argument, Env] | None:
-        """The argument for a parameter; None where it took its default."""
-        by_name = {argument.name.text for argument, _ in self.arguments if argument.name is not None}
-        free = [p.name.text for p in self.parameters if p.name.text not in by_name]
-        for argument, env in self.arguments:
-            if argument.name is not None:
-                meant = argument.name.text
-            elif isinstance(argument.value, tree.Name) and _is_compact(argument.value.text, name):
-                meant = name
-            else:
-                meant = free.pop(0) if free else ""
-            if meant == name:
-                return argument, env
-        return None
-
-    def default(self, name: str) -> tree.Expression | None:
-        return next((p.default for p in self.parameters if p.name.text == name), None)
-
-
-def _is_compact(text: str, name: str) -> bool:
-    return len(name) == 1 and text.startswith(name) and text[1:2].isdigit()
 
 
 def entered(node: tree.Node, env: Env) -> tuple[tree.Node, Env] | None:

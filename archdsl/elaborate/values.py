@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from archdsl.graph import Value
 from archdsl.syntax import tree
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from archdsl.elaborate.binding import Default
-    from archdsl.elaborate.origins import Given
-    from archdsl.layers.base import Layer
+    from archdsl.layers.base import Argument, Layer
     from archdsl.project import Module
 
 
@@ -52,7 +50,7 @@ class Env:
         self.parent = parent
         self.names: dict[str, Any] = {}
         self.defaults: Defaults = parent.defaults if parent else {}
-        self.given: Given | None = None
+        self.given: GivenParameters | None = None
         """Of a block's or a network's own names: what its parameters were given."""
 
     def find(self, name: str) -> Any:
@@ -72,6 +70,44 @@ class Env:
             names.update(env.names)
             env = env.parent
         return names
+
+
+class Default(NamedTuple):
+    """What a layer takes for an argument that it is not given: where that is written, and its value if it is known."""
+
+    argument: tree.Argument
+    env: Env
+    field: Argument
+    constant: Any
+
+
+class GivenParameters(NamedTuple):
+    """What the parameters of a block or a network were given: the arguments, each with the names of its place."""
+
+    parameters: tuple[tree.Parameter, ...]
+    arguments: Sequence[tuple[tree.Argument, Env]]
+
+    def argument(self, name: str) -> tuple[tree.Argument, Env] | None:
+        """The argument for a parameter; None where it took its default."""
+        by_name = {argument.name.text for argument, _ in self.arguments if argument.name is not None}
+        free = [p.name.text for p in self.parameters if p.name.text not in by_name]
+        for argument, env in self.arguments:
+            if argument.name is not None:
+                meant = argument.name.text
+            elif isinstance(argument.value, tree.Name) and _is_compact(argument.value.text, name):
+                meant = name
+            else:
+                meant = free.pop(0) if free else ""
+            if meant == name:
+                return argument, env
+        return None
+
+    def default(self, name: str) -> tree.Expression | None:
+        return next((p.default for p in self.parameters if p.name.text == name), None)
+
+
+def _is_compact(text: str, name: str) -> bool:
+    return len(name) == 1 and text.startswith(name) and text[1:2].isdigit()
 
 
 @dataclass(frozen=True, slots=True)
