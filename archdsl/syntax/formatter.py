@@ -66,7 +66,7 @@ def _lines(text: str, pieces: Sequence[Piece]) -> list[Line]:
         if breaks or not lines:
             lines.append(Line([], blank_above=breaks > 1 and bool(lines)))
         piece.column = piece.token.start - line_start
-        piece.spaced = piece.token.start > end
+        piece.spaced = piece.token.start > end or piece.type in COMMENTS  # a comment will be set off
         previous.spaced_after = piece.spaced
         lines[-1].pieces.append(piece)
         previous, end = piece, piece.token.end

@@ -159,6 +159,7 @@ class Reference:
         self.file = Scope()
         self.file.home = self.file
         self.definitions: dict[str, Any] = {}
+        self.blocks = {d.name.text for d in file.definitions if isinstance(d, tree.Block)}
         for definition in file.definitions:
             self.define(definition)
 
@@ -311,6 +312,11 @@ class Reference:
         given, extra = self.sorted(cls, [(a, scope) for a in statement.arguments], scope)
         if extra:
             raise RefusedError("too many arguments")
+        for name, (argument, _) in given.items():
+            node, words = argument.value, cls.signature().arguments[name].words
+            is_word = isinstance(node, tree.Name) and scope.find(node.text) is None and node.text not in self.blocks
+            if words and is_word and node.text not in words:
+                raise RefusedError(f"{name} has no choice {node.text}")
         scope.defaults = {**scope.defaults, cls.word: {**scope.defaults.get(cls.word, {}), **given}}
 
     def input(self, statement: tree.Input, scope: Scope) -> Value:

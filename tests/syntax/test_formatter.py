@@ -108,6 +108,23 @@ def test_any_layout_becomes_one_that_stays(text):
     formatted(text)
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "(#x\na | b)",  # a comment is set off by spaces that were not there
+        "(a | b#x\n)",
+        "conv (a+#x\nb)",
+        "a : 3 as c[]",  # a name behind a checked shape moves with it
+        "a   : 3   as c[]",
+        "a : 3 as c[]\n  longer : 3 as d[]\n  b as e : 3",
+        "a : 3   -> b\n  longer : 3  -> b",
+        "a as c   -> b\n  longer as c  -> b",
+    ],
+)
+def test_what_was_not_stable_once(lines):
+    formatted(f"net n {{\n  {lines}\n}}\n")
+
+
 def test_a_file_without_any_layout_gets_one():
     assert formatted(
         "net   a( n ,k = 3 ){\n\n\ninput 3x8x8 #what comes in\n"
