@@ -75,6 +75,19 @@ class Window(NamedTuple):
         count = -(-(size + room) // self.stride) + 1
         return count - 1 if (count - 1) * self.stride >= size + self.before else count
 
+    def misses(self, size: int) -> bool:
+        """Whether there is a window without a tap inside the input: a dilated one whose taps step over it.
+
+        For padding of at most half the kernel. Then the windows begin within one dilation, so that the first which
+        steps over has its first tap behind the end; with `ceil` there is one more window.
+        """
+        count = self.output(size)
+        if size >= self.dilation or not isinstance(count, int):
+            return False
+        turn = max(0, -(-(size - -self.before % self.dilation) // self.stride))
+        starts = [self.stride * i - self.before for i in (turn, count - 1) if i < count]
+        return any(start < 0 and start % self.dilation >= size for start in starts)
+
     def formula(self, size: Size) -> str:
         padding = f" + 2*{self.before}" if self.before == self.after else f" + {self.before} + {self.after}"
         padding = padding if self.before or self.after else ""

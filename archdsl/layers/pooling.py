@@ -68,6 +68,15 @@ class _WindowPool(Layer):
                     help="take a smaller window, or shrink the map less above",
                 )
                 return
+            if isinstance(size, int) and window.misses(size):
+                yield Problem(
+                    "pool-padding",
+                    f"a window of {window.kernel} with dilation {window.dilation} sees nothing but padding "
+                    f"on an axis of {size}",
+                    parameter="dilation",
+                    help=f"a dilation of at most {size}, or shrink the map less above",
+                )
+                return
 
     def windows(self, rank: int) -> tuple[Window, ...]:
         kernel, padding = each(self.kernel, rank), each(self.padding, rank)

@@ -9,8 +9,9 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from random import Random, SystemRandom
 from typing import NamedTuple
@@ -25,6 +26,7 @@ from .shrink import shrink
 
 REGRESSIONS = Path(__file__).resolve().parents[1] / "regressions" / "differential"
 CHUNK = 50
+ENDED = "ended"
 DEEP = 4
 """Of so many networks one is compared in its multiply-accumulates and receptive fields as well."""
 
@@ -56,8 +58,48 @@ def run(seed: int, first: int, last: int) -> tuple[Counter[str], list[Found]]:
     return counted, found
 
 
+Run = Callable[[int, int, int], tuple[Counter[str], list[Found]]]
+
+
+def outcomes(
+    seed: int, chunks: Iterable[tuple[int, int]], jobs: int, run: Run = run
+) -> Iterator[tuple[Counter[str], list[Found]]]:
+    """What the networks of each chunk come to, in no order; torch may end a process, and that is found as well."""
+    waiting = list(chunks)
+    while waiting:
+        unknown = []
+        with ProcessPoolExecutor(jobs) as pool:
+            running = {pool.submit(run, seed, *chunk): chunk for chunk in waiting}
+            for future in as_completed(running):
+                if isinstance(future.exception(), BrokenProcessPool):  # all that are left; one of the first did it
+                    unknown.append(running[future])
+                else:
+                    yield future.result()
+        unknown.sort()
+        for chunk in unknown[: 3 * jobs]:
+            yield from _apart(seed, *chunk, run)
+        waiting = unknown[3 * jobs :]
+
+
+def _apart(seed: int, first: int, last: int, run: Run) -> Iterator[tuple[Counter[str], list[Found]]]:
+    """The same for some networks in a process of their own, and where that ends, for each half of them."""
+    with ProcessPoolExecutor(1) as pool:
+        future = pool.submit(run, seed, first, last)
+    if not isinstance(future.exception(), BrokenProcessPool):
+        yield future.result()
+    elif last - first == 1:
+        name = f"{seed}/{first}"
+        yield Counter({ENDED: 1}), [Found(name, ENDED, "torch ends the process", print_tree(generate(Random(name))))]
+    else:
+        middle = (first + last) // 2
+        yield from _apart(seed, first, middle, run)
+        yield from _apart(seed, middle, last, run)
+
+
 def small(found: Found) -> str:
     """The text of the smallest spec that shows the same."""
+    if found.kind == ENDED:
+        return found.text
 
     def still(text: str) -> bool:
         again = judge(text).disagreement
@@ -90,19 +132,16 @@ def main() -> int:
     counted: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     start = time.time()
-    with ProcessPoolExecutor(options.jobs) as pool:
-        chunks = list(_chunks(options.count))
-        results = pool.map(run, [seed] * len(chunks), *zip(*chunks, strict=True))
-        for number, (counts, found) in enumerate(results, 1):
-            counted += counts
-            for one in found:
-                kinds[one.kind] += 1
-                if kinds[one.kind] <= 10:
-                    path = keep(one, small(one), REGRESSIONS)
-                    print(f"{one.seed}: {one.kind}: {one.details}\n  kept as {path.name}", flush=True)
-            if number % 20 == 0 or number == len(chunks):
-                done = sum(counted.values())
-                print(f"{done:,} networks in {time.time() - start:,.0f} s", file=sys.stderr, flush=True)
+    for number, (counts, found) in enumerate(outcomes(seed, _chunks(options.count), options.jobs), 1):
+        counted += counts
+        for one in found:
+            kinds[one.kind] += 1
+            if kinds[one.kind] <= 10:
+                path = keep(one, small(one), REGRESSIONS)
+                print(f"{one.seed}: {one.kind}: {one.details}\n  kept as {path.name}", flush=True)
+        if number % 20 == 0 or sum(counted.values()) == options.count:
+            done = sum(counted.values())
+            print(f"{done:,} networks in {time.time() - start:,.0f} s", file=sys.stderr, flush=True)
     print(", ".join(f"{count:,} {what}" for what, count in counted.most_common()))
     print(f"{sum(kinds.values())} disagreements", *(f"{kind} {count}" for kind, count in kinds.items()))
     return 1 if kinds else 0

@@ -26,6 +26,8 @@ BATCH = 2
 MOST_VALUES = 200_000
 """Beyond so many values a tensor is no longer small; the network is not judged."""
 
+_MAX_POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
+
 SCOPE: dict[str, Any] = {"torch": torch, "nn": nn, "F": nn.functional}
 for _source in HELPERS.values():
     exec(_source, SCOPE)
@@ -692,6 +694,8 @@ class Reference:
                 raise RefusedError("nothing is left of it, or samples are mixed")
             if x.numel() > MOST_VALUES:
                 raise TooLargeError
+        if isinstance(run, _MAX_POOLS) and results[0].isneginf().any() and not xs[0].isneginf().any():
+            raise RefusedError("a window sees nothing but padding")  # and torch's backward pass then writes anywhere
         if not _meant(layer, tensors, results):
             raise RefusedError("torch makes something else of it than what is written")
         numbers = tuple(self.push(x) for x in results)

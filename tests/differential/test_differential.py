@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,7 +24,7 @@ from archdsl.syntax import tree
 from archdsl.syntax.parser import parse
 from archdsl.syntax.printer import print_tree
 
-from .__main__ import REGRESSIONS, run
+from .__main__ import ENDED, REGRESSIONS, Found, outcomes, run
 from .compare import judge
 from .generate import generate
 from .shrink import shrink
@@ -46,6 +48,23 @@ def test_the_checker_and_torch_agree(part: int) -> None:
 def test_they_agree_on_networks_never_seen_before(part: int, request: pytest.FixtureRequest) -> None:
     _, found = run(request.config.getoption("--networks"), part * FRESH, (part + 1) * FRESH)
     assert not found, "\n\n".join(f"{one.seed}: {one.kind}: {one.details}\n{one.text}" for one in found[:3])
+
+
+def ends(seed: int, first: int, last: int) -> tuple[Counter[str], list[Found]]:
+    """Stands for `run` where torch ends the process at some networks."""
+    if any(number in (7, 31) for number in range(first, last)):
+        os._exit(1)
+    return Counter(accepted=last - first), []
+
+
+def test_a_process_that_ends_is_found_and_the_others_go_on() -> None:
+    counted: Counter[str] = Counter()
+    found: list[Found] = []
+    for counts, some in outcomes(1, [(first, first + 10) for first in range(0, 100, 10)], 2, ends):
+        counted += counts
+        found += some
+    assert counted == {"accepted": 98, ENDED: 2}
+    assert sorted((one.seed, one.kind) for one in found) == [("1/31", ENDED), ("1/7", ENDED)]
 
 
 @pytest.mark.parametrize("path", sorted(REGRESSIONS.glob("*.arch")), ids=lambda path: path.stem)

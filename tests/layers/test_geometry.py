@@ -32,11 +32,28 @@ def test_a_pool_gives_the_size_that_torch_gives(
     arguments = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation, "ceil": ceil}
     layer, (x,) = example("pool", arguments, f"1x{size}")
     module = nn.MaxPool1d(kernel, stride, padding, dilation, ceil_mode=ceil)
-    if list(layer.check(x)):
+    if [problem for problem in layer.check(x) if problem.parameter != "dilation"]:
         with pytest.raises(RuntimeError):
             module(torch.rand(2, 1, size))
     else:
         assert layer.output(x).dims == module(torch.rand(2, 1, size)).shape[1:]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("ceil", [False, True])
+def test_a_pool_is_refused_where_a_window_sees_nothing_but_padding(ceil: bool) -> None:
+    """Torch makes minus infinity of it, and writes anywhere in the backward pass."""
+    seen = set()
+    for size, kernel, stride, dilation in product(range(1, 9), range(1, 8), range(1, 10), range(1, 10)):
+        for padding in range(kernel // 2 + 1):
+            arguments = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation, "ceil": ceil}
+            window = Window(kernel, stride, padding, padding, dilation, ceil)
+            if window.output(size) < 1:  # type: ignore[operator]
+                continue
+            given = nn.functional.max_pool1d(torch.zeros(1, size), kernel, stride, padding, dilation, ceil)
+            misses = bool(given.isneginf().any())
+            assert window.misses(size) == misses, arguments
+            seen.add(misses)
+    assert seen == {False, True}
 
 
 @settings(max_examples=200, deadline=None)
