@@ -181,6 +181,31 @@ class Expressions:
             return SILENT
         return base[int(index)]
 
+    def slice(self, node: tree.Slice, env: Env) -> Any:
+        base = self.value(node.base, env)
+        if base is SILENT:
+            return SILENT
+        if type(base) is not tuple:
+            message = f"only a list has parts, and this is {describe(base)}"
+            self.blame(node.base, node, env, message, "a part is asked for here")
+            return SILENT
+        whole: tuple[Any, ...] = base
+        first: Any = 0 if node.first is None else self.value(node.first, env)
+        stop: Any = len(whole) if node.stop is None else self.value(node.stop, env)
+        for end in (first, stop):
+            if end is SILENT or end is OPEN:
+                return end
+            if not _is_whole(end):
+                self.wrong(node, env, f"a part of a list runs between whole numbers, got {describe(end)}")
+                return SILENT
+        if not 0 <= first <= stop <= len(whole):
+            message = (
+                f"the list has {len(whole)} elements, and those from {shown(first)} to {shown(stop)} are asked for"
+            )
+            self.wrong(node, env, message, f"a part runs from 0 to {len(whole)} at most, and not backwards")
+            return SILENT
+        return self.bounded_list(whole[int(first) : int(stop)], node, env)
+
     # ------------------------------------------------------------ functions
 
     def function(self, node: tree.Function, env: Env) -> Any:
@@ -215,7 +240,7 @@ class Expressions:
                 self.wrong(node, env, f"len needs a list, got {describe(values[0])}")
                 return SILENT
             return len(values[0])
-        if not flat or not all(is_number(value) for value in flat):
+        if not all(is_number(value) for value in flat) or not (flat or node.name.text == "sum"):
             self.wrong(node, env, f"{node.name.text} needs numbers")
             return SILENT
         if node.name.text == "round_to" and (not _is_whole(values[1]) or values[1] < 1):
@@ -353,6 +378,7 @@ _METHODS: dict[type, Callable[[Expressions, Any, Env], Any]] = {
     tree.List: Expressions.list,
     tree.Attribute: Expressions.attribute,
     tree.Index: Expressions.index,
+    tree.Slice: Expressions.slice,
     tree.Function: Expressions.function,
     tree.Unary: Expressions.unary,
     tree.Binary: Expressions.binary,

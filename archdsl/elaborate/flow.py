@@ -44,6 +44,11 @@ _NAMING = re.compile(
 )
 """Where the text of a statement gives a name."""
 
+_LABEL = re.compile(r"[0-9]+|[A-Za-z_][A-Za-z0-9_]*(-[A-Za-z0-9_]+)*")
+"""What can be the name of a module."""
+_REFERABLE = re.compile(r"[a-z_][A-Za-z0-9_]*")
+"""What of it can be the name of a value as well."""
+
 
 class Walker:
     """Walks through statements and elements, and puts what it meets into the graph."""
@@ -334,7 +339,7 @@ class Walker:
             self.report("duplicate-name", "this already has a name", named.label, env, help="keep one `as`")
             return self.element(named.element, flow, env, first)
         flow = self.element(named.element, flow, env, first, label, named.numbered)
-        if not label.isdigit() and (len(flow) == 1 or NOTHING in flow):  # several values have no name
+        if _REFERABLE.fullmatch(label) and (len(flow) == 1 or NOTHING in flow):  # several values have no name
             self.name_value(label, flow[0] if len(flow) == 1 else NOTHING, named.label, env)
         return flow
 
@@ -369,9 +374,8 @@ class Walker:
             parts.append(str(value))
         text = "".join(parts)
         self.builder.spend(len(text) >> 4, label, env)
-        is_plain = text.isascii() and text.replace("_", "a").isalnum() and len(text) <= limits.NAME_CHARACTERS
-        if not is_plain or (text[0].isdigit() and not text.isdigit()):
-            help = "a name has letters, digits and _, and does not begin with a digit unless it is a number"
+        if not _LABEL.fullmatch(text) or len(text) > limits.NAME_CHARACTERS:
+            help = "a name has letters, digits, _ and -, and does not begin with a digit unless it is a number"
             self.report("bad-argument", f"`{text[:40]}` cannot be a name", label, env, help=help)
             return None
         reason = refused_name(text)

@@ -62,6 +62,8 @@ def element(name: tree.Name, env: Env, catalog: Catalog, spend: Spend) -> str:
         if "k" in layer.signature().letters:
             return f"its kernel is an option: `{sized[1]} ... k{sized[2]}`"
         return f"did you mean `{sized[1]}`?"
+    if dashed := _dashed(name, env):
+        return dashed
     visible = env.visible()
     spend(len(visible))
     usable = {n for n in visible if not isinstance(env.find(n), int | float | str)}
@@ -87,6 +89,7 @@ _FOREIGN_VALUES = {
 _REPEAT = re.compile(r"(?:x|[a-z][0-9]+[ \t]*\*)[ \t]+([0-9]{1,9})\b")
 """What stands where a repeat was meant: `conv 8 k3 x 3`, `conv 8 k3 * 3`."""
 _DEFINITION = re.compile(r"^(?:net|block)\b", re.MULTILINE)
+_WITH_DASHES = re.compile(r"[a-z_]\w*(?:-\w+)+")
 _SYMBOL = re.compile(r"[A-Z][0-9]*")
 
 
@@ -99,6 +102,8 @@ def value(name: tree.Name, env: Env, catalog: Catalog, spend: Spend, further: tu
         return f"a repeat is written `x{repeat[1]}`"
     if sizes := _computed_sizes(text, env):
         return f"sizes that are computed stand in a list: `{sizes}`"
+    if dashed := _dashed(name, env):
+        return dashed
     visible = env.visible()
     spend(len(visible))
     usable = {n for n in visible if type(env.find(n)) is not NetValue}
@@ -109,6 +114,16 @@ def value(name: tree.Name, env: Env, catalog: Catalog, spend: Spend, further: tu
         return f"did you mean `{near}`?"
     line = named_below(name, env)
     return f"it gets its name only in line {line}" if line else None
+
+
+def _dashed(node: tree.Name, env: Env) -> str | None:
+    """The help where a module's name with a dash in it is written for the value that comes out of the module."""
+    match = _WITH_DASHES.match(env.source.text, node.start)
+    if match is None or not re.search(rf"\bas\s+{match[0]}(?![\w-])", env.source.text):
+        return None
+    return (
+        f"`{match[0]}` is the name of a module only; that of a value has no `-` in it: `{match[0].replace('-', '_')}`"
+    )
 
 
 def named_below(node: tree.Name, env: Env) -> int | None:

@@ -86,6 +86,10 @@ def _names(node: tree.Node) -> Iterator[str]:
         case tree.Index(base=base, index=index):
             yield from _names(base)
             yield from _names(index)
+        case tree.Slice(base=base, first=first, stop=stop):
+            for part in (base, first, stop):
+                if part is not None:
+                    yield from _names(part)
         case tree.Function(arguments=arguments):
             for argument in arguments:
                 yield from _names(argument.value)

@@ -262,10 +262,7 @@ def _advice_on_numbers(place: Place) -> str | None:
 def _advice_on_names(place: Place) -> str | None:
     """How a name behind `as` is mended."""
     token, following = place.token, place.following
-    if token.type == "LBRACE" and place.kinds[-1] == "AS":
-        part = shown(following.text) if following is not None and following.type == "NAME" else "i"
-        return f"a name begins with letters: `layer{{{part}}}`"
-    if token.type in ("MINUS", "DOT") and _is(following, "NAME"):
+    if token.type == "DOT" and _is(following, "NAME"):
         joined = f"{place.begun[-1].text}_{following.text}"  # type: ignore[union-attr]  # it is one
         return f"a name has letters, digits and _: `{shown(joined)}`"
     return "put `->` before it, or begin a new line" if "ARROW" in place.expected and token.type == "NAME" else None
@@ -318,6 +315,8 @@ def _missing(place: Place) -> str | None:
     expected = place.expected
     if expected >= {"NAME", "NUMBER", "LSQB"} and "ARROW" not in expected:
         return _VALUE
+    if expected >= {"NAME", "NUMBER", "CAPITAL"}:
+        return "a name or a number"
     if expected >= {"NAME", "LPAR"} and "ARROW" not in expected:
         return _ELEMENT
     wanted = [_SIGNS[kind] for kind in _SIGNS if kind in expected]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from archdsl import limits
 from archdsl.source import Source
 from archdsl.syntax.alignment import align
 from archdsl.syntax.layout import COMMENTS, Line, Piece
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 _ARITHMETIC = {"PLUS", "MINUS", "STAR", "SLASH", "SLASHES", "PERCENT"}
 _VALUE_ENDS = {"NAME", "IN", "CAPITAL", "NUMBER", "SIZE", "STRING", "YES", "NO", "RPAR", "RSQB"}
 _ELEMENT_BEGINS = {None, "NEWLINE", "DOC", "ARROW", "BAR", "GROUP", "LBRACE", "SHARES", "DEFAULT"}
-_TIGHT = {"DOT", "RANGE", "EQUAL", "LABEL_OPENS"}
+_WORDS = {"USE", "NET", "BLOCK", "TAKES", "WHEN", "LET", "DEFAULT", "SHARE", "EXPECT"}
+_LABEL_WORDS = {"NAME", "NUMBER", "CAPITAL", "MINUS"} | _WORDS
+_TIGHT = {"DOT", "RANGE", "EQUAL", "LABEL_OPENS", "LABEL_DASH"}
 _TIGHT_BEFORE = _TIGHT | {"COMMA", "RPAR", "RSQB", "NUMBERED", "LABEL_CLOSES"}
 _TIGHT_AFTER = _TIGHT | {"LPAR", "LSQB", "UNARY", "X"}
 
@@ -45,7 +48,8 @@ def format_text(source: Source) -> str | None:
     _drop_blanks(lines)
     _indent(lines)
     align(lines)
-    return "".join(_texts(lines))
+    text = "".join(_texts(lines))
+    return text if len(text) <= limits.FILE_CHARACTERS else source.text  # else nobody could read it again
 
 
 def _comment(token: Token) -> str:
@@ -110,6 +114,10 @@ class _Roles:
         head: Piece | None = None
         for piece in self.pieces:
             kind, last = piece.type, before.role if before else None
+            if labelling and kind in _LABEL_WORDS:
+                piece.role = "LABEL_DASH" if kind == "MINUS" else "NAME"
+                before = piece
+                continue
             if kind == "NEWLINE":
                 binding, labelling, looping = None, False, False
             elif kind in ("LET", "NET", "SHARE"):
@@ -131,7 +139,8 @@ class _Roles:
             elif kind in ("NAME", "IN") and last in _ELEMENT_BEGINS:
                 head = piece
             if labelling and kind != "AS":
-                labelling = self.label(piece, last)
+                self.label(piece)
+                labelling = False
             if kind == "LPAR" or kind == "LBRACE":
                 binding = None
             if kind in OPENERS:
@@ -147,15 +156,12 @@ class _Roles:
             before = piece
 
     @staticmethod
-    def label(piece: Piece, last: str | None) -> bool:
-        """Gives its role to what follows `as`; whether the label may go on after it."""
+    def label(piece: Piece) -> None:
+        """Gives its role to a bracket that follows `as` and words."""
         if piece.type == "LBRACE":
             piece.role = "LABEL_OPENS"
         elif piece.type == "LSQB":
             piece.role = "NUMBERED"
-        elif piece.type in ("NAME", "NUMBER"):
-            return True
-        return False
 
 
 def _gap(before: Piece, piece: Piece) -> int:
@@ -166,7 +172,9 @@ def _gap(before: Piece, piece: Piece) -> int:
     if opener is not None and opener.role == "GROUP" and (before is opener or piece.type == "RPAR"):
         closer = opener.partner
         return int(opener.branches and (opener.spaced_after or (closer is not None and closer.spaced)))
-    if before.role == "LABEL_CLOSES" and piece.type == "NAME":
+    if before.role == "AS":
+        return 1
+    if before.role == "LABEL_CLOSES" and piece.type in _LABEL_WORDS:
         return 0
     if piece.role in _TIGHT_BEFORE or before.role in _TIGHT_AFTER:
         return 0

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _BARE = (tree.Number, tree.Name, tree.Size, tree.String, tree.Constant, tree.Symbol)
-_POSTFIX = (tree.Attribute, tree.Index)
+_POSTFIX = (tree.Attribute, tree.Index, tree.Slice)
 
 
 def print_tree(file: tree.File) -> str:
@@ -213,6 +213,9 @@ def _expression(node: tree.Expression, loosest: int = 0) -> str:
             return f"{_expression(node.base)}.{node.name}"
         case tree.Index():
             return f"{_expression(node.base)}[{_expression(node.index)}]"
+        case tree.Slice():
+            first, stop = ("" if end is None else _expression(end) for end in (node.first, node.stop))
+            return f"{_expression(node.base)}[{first}..{stop}]"
         case tree.Function():
             return _applied(node.name.text, node.arguments)
         case tree.Unary():

@@ -82,6 +82,15 @@ class Index(Node):
 
 
 @node
+class Slice(Node):
+    """base[first..stop]: the elements from `first` on, as far as `stop`, which is not among them."""
+
+    base: Expression
+    first: Expression | None
+    stop: Expression | None
+
+
+@node
 class Function(Node):
     """max(a, b); also a layer with arguments as a value: leaky_relu(0.2)."""
 
@@ -301,7 +310,20 @@ class File(Node):
 
 
 Expression: TypeAlias = (
-    Name | Number | Size | String | Constant | Symbol | List | Attribute | Index | Function | Unary | Binary | Mistake
+    Name
+    | Number
+    | Size
+    | String
+    | Constant
+    | Symbol
+    | List
+    | Attribute
+    | Index
+    | Slice
+    | Function
+    | Unary
+    | Binary
+    | Mistake
 )
 Element: TypeAlias = Call | Group | Condition | Loop | Repeat | Named | Checked | Mistake
 Statement: TypeAlias = Input | Output | Let | Default | Share | Expect | Line | Mistake

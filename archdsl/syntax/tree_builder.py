@@ -224,8 +224,8 @@ class TreeBuilder:
         for child in children:
             if type(child) is not Token:
                 parts.append(child)
-            elif child.type in ("NAME", "NUMBER"):
-                parts.append(child.text)
+            elif child.type not in ("LBRACE", "RBRACE"):
+                parts[-1:] = [parts[-1] + child.text] if parts and type(parts[-1]) is str else [*parts[-1:], child.text]
         return tree.Label(children[0].start, children[-1].end, tuple(parts))
 
     # ------------------------------------------------------------ arguments and expressions
@@ -307,6 +307,12 @@ class TreeBuilder:
     def index(self, children: Children) -> Any:
         base = children[0]
         return self.nested(base, tree.Index(base.start, children[-1].end, base, children[2]))
+
+    def slice(self, children: Children) -> Any:
+        base, end = children[0], children[-1].end
+        first = children[2] if type(children[2]) is not Token else None
+        stop = children[-2] if type(children[-2]) is not Token else None
+        return self.nested(base, tree.Slice(base.start, end, base, first, stop))
 
     def function(self, children: Children) -> tree.Function:
         arguments = children[2] if type(children[2]) is tuple else ()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import Any
 
+from archdsl import limits
 from archdsl.source import Source
 from archdsl.syntax import tree
 from archdsl.syntax.parser import parse, read_tokens
@@ -17,7 +18,9 @@ LONGEST = 2_500
 """A text does not grow beyond so many characters by mutation."""
 
 WORDS = words()
-NUMBERS = (0, 1, 2, 3, 4, 7, 8, 16, 64, 255, 1000, -1, 0.5, 1e-3, 2**31, 2**48, 2**63, 10**30)
+NUMBERS = (0, 1, 2, 3, 4, 7, 8, 16, 64, 255, 1000, 70_000, -1, 0.5, 1e-3, 2**31, 2**48, 2**63, 10**30)
+MANY = (1000, 3000, 10_000, 20_000, 33_000, 50_000, 70_000, 99_999, 100_000, 150_000)
+"""How often something stands in a text that asks for much, near the limits and beyond."""
 CHARACTERS = "()[]{}|->:=,.x3aN \n\t\r\"'#;\\/%*\0\x1b\u202e\ufeffé\U0001f600"
 
 
@@ -37,6 +40,32 @@ def scrambled(text: str, random: Random, others: Sequence[str]) -> str:
     text = text[at : at + random.choice((20, 100, 400))]
     for _ in range(random.randint(1, 12)):
         text = of_characters(text, random, others)
+    return text
+
+
+def enlarged(text: str, random: Random) -> str:
+    """The text with a network that is many times as large, or with a piece of it many times."""
+    many = random.choice(MANY)
+    parsed = parse(Source("spec.arch", text))
+    nodes = [node for node in walk(parsed.file) if isinstance(node, (*_ELEMENTS, tree.Number))]
+    numbers = [node for node in nodes if isinstance(node, tree.Number)]
+    elements = [node for node in nodes if isinstance(node, _ELEMENTS)]
+    match random.randrange(8):
+        case 0:
+            lines = text.splitlines(keepends=True) or [text]
+            at = random.randrange(len(lines))
+            lines[at:at] = lines[at : at + random.choice((1, 1, 1, 2, 3))] * many
+            return "".join(lines)[: limits.FILE_CHARACTERS + random.choice((0, 1))]
+        case 1 | 2 if numbers:
+            old = random.choice(numbers)
+            return f"{text[: old.start]}{many}{text[old.end :]}"
+        case _ if elements:
+            old = random.choice(elements)
+            inner = text[old.start : old.end]
+            new = random.choice((f"({inner}) x{many}", f"({inner} -> {inner}) x{many}", f"{inner}\nrelu x{many}"))
+            if random.random() < 0.3:
+                new = f"for i in 0..{many} {{ {inner}{random.choice(('', ' as many{i}', ' -> relu'))} }}"
+            return f"{text[: old.start]}{new}{text[old.end :]}"
     return text
 
 
@@ -125,7 +154,7 @@ _NAMING = {"name", "names", "takes", "layer", "when", "kind", "of"}
 Change = Callable[[Any, list[Any], Random], Any]
 
 _EXPRESSIONS = (tree.Name, tree.Number, tree.Size, tree.String, tree.Constant, tree.Symbol, tree.List, tree.Attribute)
-_EXPRESSIONS += (tree.Index, tree.Function, tree.Unary, tree.Binary)
+_EXPRESSIONS += (tree.Index, tree.Slice, tree.Function, tree.Unary, tree.Binary)
 _ELEMENTS = (tree.Call, tree.Group, tree.Condition, tree.Loop, tree.Repeat, tree.Named, tree.Checked)
 
 
@@ -158,7 +187,8 @@ def _operated(node: Any, nodes: list[Any], random: Random) -> tree.Node:
             name = tree.Name(0, 0, random.choice(("min", "max", "sum", "ceil", "round", "len", "round_to", "relu")))
             return tree.Function(0, 0, name, (tree.Argument(0, 0, None, node),) * random.randrange(1, 3))
         case _ if isinstance(node, tree.Name | tree.List):
-            return tree.Index(0, 0, node, tree.Number(0, 0, random.randrange(4)))
+            first, stop = (random.choice((None, tree.Number(0, 0, random.randrange(4)))) for _ in range(2))
+            return random.choice((tree.Index(0, 0, node, first or node), tree.Slice(0, 0, node, first, stop)))
         case _:
             return random.choice((tree.Constant(0, 0, True), tree.String(0, 0, "a b"), tree.Symbol(0, 0, "H")))
 

@@ -161,13 +161,16 @@ class Maker:
 
     def term(self, text: str, times: int) -> Any:
         if text == "1":
-            way = self.draw(st.integers(0, 9))
+            way = self.draw(st.integers(0, 11))
             if way == 0:
                 return tree.Index(0, 0, tree.List(0, 0, (number(7), number(times))), number(1))
             if way == 1:
                 return binary(number(times + 3), "-", number(3))
             if way == 2:
                 return tree.Function(0, 0, name("max"), (given(number(times)), given(number(1))))
+            if way == 3:
+                part = tree.Slice(0, 0, tree.List(0, 0, (number(1), number(times), number(5))), number(1), number(2))
+                return tree.Function(0, 0, name("sum"), (given(part),))
             return number(times)
         base, _, attribute = text.partition(".")
         value: Any = tree.Attribute(0, 0, name(base), attribute) if attribute else name(base)

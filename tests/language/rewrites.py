@@ -48,6 +48,11 @@ def value(node: Any) -> Any:
         case tree.Index():
             if isinstance(node.base, tree.List):
                 return value(node.base.items[value(node.index)])
+        case tree.Function(name=tree.Name(text="sum"), arguments=(tree.Argument(value=tree.Slice(base=tree.List())),)):
+            part = node.arguments[0].value
+            first = 0 if part.first is None else value(part.first)
+            stop = len(part.base.items) if part.stop is None else value(part.stop)
+            return sum(value(item) for item in part.base.items[first:stop])
         case tree.Function(name=tree.Name(text="max")):
             parts = [value(argument.value) for argument in node.arguments]
             if None not in parts:

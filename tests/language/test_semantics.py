@@ -16,6 +16,7 @@ from archdsl.network import Network
 from archdsl.torch.vision import import_torchvision
 from tests.diagrams.specs import LENET
 from tests.language.specs import (
+    IMAGE,
     body,
     codes,
     findings,
@@ -273,6 +274,44 @@ def test_a_number_names_the_module_only() -> None:
 )
 def test_parts_of_a_name_are_computed(written: str, name: str) -> None:
     assert paths(network(f'net a(n=4, word="main") {{ input 3x8x8\n conv 8 as {written} }}')) == [name]
+
+
+@pytest.mark.parametrize("name", ["Mixed_5b", "Conv2d_1a_3x3", "H", "block", "net", "default", "block1-0", "a-b-C3"])
+def test_a_module_may_have_any_name_that_torch_allows(name: str) -> None:
+    """Capitals, dashes and words of the language: names that published weights have."""
+    net = body(f"conv 8 k3 as {name} -> relu")
+    assert paths(net) == [name, "relu1"]
+    model = net.compile()
+    assert list(model.state_dict()) == [f"{name}.weight", f"{name}.bias"]
+    assert model(torch.rand(1, 3, 32, 32)).shape == (1, 8, 30, 30)
+
+
+def test_a_number_that_names_a_module_may_be_computed() -> None:
+    net = body("(for i in 0..2 { (conv 8 k3 -> relu) as {2*i}[] }) as features")
+    assert list(net.compile().state_dict())[::2] == ["features.0.0.weight", "features.2.0.weight"]
+    assert codes(f"net a {{\n{IMAGE}conv 8 as {{3}}a\n}}") == ["bad-argument"]
+
+
+def test_a_name_with_a_capital_or_a_dash_is_the_modules_only() -> None:
+    text = f"net a {{\n{IMAGE}conv 8 k3 p1 as %s -> relu\nadd %s\n}}"
+    assert codes(text % ("stem", "stem")) == []
+    assert codes(text % ("Stem", "Stem")) == ["capital"]
+    assert codes(text % ("stem-a", "stem-a")) == ["unknown-name"]
+
+
+@pytest.mark.parametrize(
+    ("part", "values"),
+    [("[1..3]", [6, 7]), ("[..2]", [5, 6]), ("[2..]", [7]), ("[..]", [5, 6, 7]), ("[1..1]", []), ("[..n]", [5, 6])],
+)
+def test_a_part_of_a_list(part: str, values: list[int]) -> None:
+    net = body(f"let n = 2\nlet all = [5, 6, 7]\nconv sum(all{part}) + 1\nexpect all{part} == {values}")
+    assert out(net) == f"{sum(values) + 1}x32x32"
+
+
+@pytest.mark.parametrize("part", ["[2..1]", "[0..4]", "[-1..]", "[0..0.5]", "[yes..]"])
+def test_a_part_of_a_list_that_is_not_there(part: str) -> None:
+    text = f"net a {{\n{IMAGE}let all = [5, 6, 7]\nrelu\nexpect all{part} == []\n}}"
+    assert codes(text) == ["bad-expression"]
 
 
 def test_children_are_numbered_as_in_a_sequential() -> None:

@@ -52,6 +52,7 @@ def postfixes(base, inside):
         node(tree.Attribute, base, words),
         node(tree.Index, base, inside),
         node(tree.Index, node(tree.Attribute, base, words), inside),
+        node(tree.Slice, base, st.none() | inside, st.none() | inside),
     )
 
 
@@ -73,11 +74,16 @@ docs = st.just("") | st.lists(
 
 @st.composite
 def labels(draw):
-    parts = [draw(words | st.sampled_from(["0", "17", "5M"]))]
-    for _ in range(draw(st.integers(0, 2))):
-        parts.append(draw(expressions))
+    """What follows `as`: words, dashes between them, and computed parts; text that meets is one part."""
+    word = words | st.sampled_from(["0", "17", "5M", "Mixed_5b", "block", "net", "default"])
+    parts = [draw(word | expressions)]
+    for _ in range(draw(st.integers(0, 3))):
         if draw(st.booleans()):
-            parts.append(draw(words))
+            dash, after = draw(st.sampled_from(["", "-"])), draw(st.just("") | word)
+            before = parts.pop() if isinstance(parts[-1], str) else ""
+            parts += [part for part in (before + dash, draw(expressions), after) if part]
+        elif isinstance(parts[-1], str):
+            parts[-1] += f"-{draw(word)}"
     return tree.Label(0, 0, tuple(parts))
 
 

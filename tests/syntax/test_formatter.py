@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from archdsl import limits
 from archdsl.source import Source
 from archdsl.syntax.formatter import format_text
 from archdsl.syntax.layout import CLOSERS, OPENERS
@@ -185,3 +186,11 @@ def test_a_long_line_does_not_push_others_away():
 
 def test_columns_are_adjacent_where_a_blank_line_is_taken_out():
     assert formatted("net n {\n( a\n| bb # x\n\n) # y\n}\n") == "net n {\n  ( a\n  | bb  # x\n  )     # y\n}\n"
+
+
+def test_a_text_whose_layout_would_be_too_long_to_read_stays(monkeypatch):
+    text = "net a{input 3x8x8\nrelu}\n"
+    laid_out = format_text(Source("s", text))
+    assert len(laid_out) > len(text)
+    monkeypatch.setattr(limits, "FILE_CHARACTERS", len(text))
+    assert format_text(Source("s", text)) == text

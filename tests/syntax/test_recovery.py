@@ -17,7 +17,6 @@ IN_A_BODY = [
     # line, column, message, a part of the help (or None)
     ("Conv 64", 3, "`Conv` begins with a capital letter", "`conv`"),
     ("conv 64 -> Relu", 14, "`Relu` begins with a capital letter", "`relu`"),
-    ("relu as Layer1", 11, "`Layer1` begins with a capital letter", "`layer1`"),
     ("conv 64, k3", 10, "`,` cannot follow `64`", "without commas"),
     ("conv 3 k=3,5", 13, "`,` cannot follow `3`", "conv(64, k=3)"),
     ("x = conv 3", 5, "`=` cannot follow a name here", "`let x = ...`"),
