@@ -21,7 +21,7 @@ TREE_DEPTH = 200
 NUMBER_CHARACTERS = 32
 """The longest number."""
 
-LAYERS = 150_000
+LAYERS = 101_000
 """How many layers a network may have once every repeat and loop is written out."""
 
 SIZE = 2**48

@@ -1,4 +1,4 @@
-"""A scene as DOT, the language of Graphviz."""
+"""A scene as DOT, the language of Graphviz; the graphviz package writes it, quotes and escapes."""
 
 from __future__ import annotations
 

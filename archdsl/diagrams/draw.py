@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archdsl import limits
 from archdsl.diagrams.dot import dot
-from archdsl.diagrams.scene import Scene, scene
+from archdsl.diagrams.scene import scene
 from archdsl.errors import ArchError
 from archdsl.files import write_atomically
 
@@ -41,25 +40,17 @@ def draw(network: Network, path: str | Path, depth: int | None = None, color_by:
     if path.suffix.lower() not in ENDINGS:
         raise ValueError(f"cannot draw {path.name!r}: the name must end with {', '.join(ENDINGS)}")
     format = path.suffix.lower()[1:]
-    shown = scene(network, depth)
-    text = dot(shown, color_by)
-    write_atomically(path, text.encode() if format == "dot" else _laid_out(shown, text, format))
+    text = dot(scene(network, depth), color_by)
+    write_atomically(path, text.encode() if format == "dot" else render(text, format))
     return path
 
 
 def svg(network: Network, depth: int | None = None, color_by: str = "kind") -> str:
     """The picture as an element for a page: without prolog, comments and ids, no wider than the page."""
-    shown = scene(network, depth)
-    text = _laid_out(shown, dot(shown, color_by), "svg").decode()
+    text = render(dot(scene(network, depth), color_by), "svg").decode()
     text = re.sub(r"<!--.*?-->\s*", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r'(<(?:svg|g|a)\b[^<>]*?) id="[^"<>]*"', r"\1", text)
     return text.replace("<svg", '<svg style="max-width:100%;height:auto"', 1)
-
-
-def _laid_out(shown: Scene, text: str, format: str) -> bytes:
-    if (count := sum(1 for _ in shown.boxes())) > limits.BOXES:
-        raise ValueError(f"{count} boxes at depth {shown.depth} are too many to draw: give a smaller depth")
-    return render(text, format)
 
 
 def render(dot_text: str, format: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,13 +18,13 @@ OUTSIDE = -1
 """The consumer of what leaves the network."""
 
 
-@dataclass(eq=False)
+@dataclass(slots=True, eq=False)
 class Part:
-    """A module with parts, or a stack of layers."""
+    """A module with parts, or a stack: layers of which each takes what the one before gives, and nobody else does."""
 
     activation: Activation | None
-    nodes: list[int] = field(default_factory=list)
-    """The numbers of all nodes inside, inner modules' included."""
+    nodes: Sequence[int] = ()
+    """The numbers of all nodes inside; those of a module follow one another."""
     parts: list[Part] = field(default_factory=list)
 
 
@@ -37,13 +37,21 @@ class Parts:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.consumers: dict[Value, list[int]] = {}
+        self._first_read = [len(graph.nodes)] * len(graph.nodes)
+        """For each node the earliest that it takes something from, and the last that takes something from it."""
+        self._last_use = [-1] * len(graph.nodes)
         for node in graph.nodes:
             for value in node.inputs:
                 self.consumers.setdefault(value, []).append(node.index)
+                self._first_read[node.index] = min(self._first_read[node.index], value.node)
+                self._last_use[value.node] = node.index
         for output in graph.outputs:
             self.consumers.setdefault(output.value, []).append(OUTSIDE)
+            self._last_use[output.value.node] = len(graph.nodes)
         self._numbers: dict[object, int] = {}
+        self._layers: dict[int, int] = {}
         self._signatures: dict[Part, int] = {}
+        self._runs: dict[Part, list[list[Part]]] = {}
         self.root = self._tree()
 
     @property
@@ -55,40 +63,55 @@ class Parts:
 
         return depth(self.root)
 
-    def runs(self, part: Part) -> Iterator[list[Part]]:
+    def runs(self, part: Part) -> list[list[Part]]:
         """The parts of a module, equal ones that follow each other together."""
-        run: list[Part] = []
-        for inner in part.parts:
-            if run and not self._continues(run[-1], inner):
-                yield run
-                run = []
-            run.append(inner)
-        if run:
-            yield run
+        if part not in self._runs:
+            runs: list[list[Part]] = []
+            for inner in part.parts:
+                if runs and self._continues(runs[-1][-1], inner):
+                    runs[-1].append(inner)
+                else:
+                    runs.append([inner])
+            self._runs[part] = runs
+        return self._runs[part]
 
     def _tree(self) -> Part:
         graph = self.graph
         root = Part(graph.activations[0] if graph.activations else None)
         modules = {0: root}
-        stacks: dict[int, Part] = {}
+        stacks: dict[int, tuple[Part, list[int]]] = {}
         for node in graph.nodes:
-            trail = [a for a in graph.trail(node.activation) if not a.transparent and a.parent is not None]
-            around = [root]
-            for activation in reversed(trail):
-                if activation.index not in modules:
-                    modules[activation.index] = Part(activation)
-                    around[-1].parts.append(modules[activation.index])
-                around.append(modules[activation.index])
-            stack = self._stack_before(node, stacks, around[-1])
+            module = self._module(node.activation, modules)
+            stack = self._stack_before(node, stacks, module)
             if stack is None:
-                stack = Part(None)
-                around[-1].parts.append(stack)
+                numbers: list[int] = []
+                stack = Part(None, numbers), numbers
+                module.parts.append(stack[0])
             stacks[node.index] = stack
-            for part in (*around, stack):
-                part.nodes.append(node.index)
+            stack[1].append(node.index)
+        for module in reversed(modules.values()):  # a module stands before those in it
+            if module.parts:
+                module.nodes = range(module.parts[0].nodes[0], max(part.nodes[-1] for part in module.parts) + 1)
         return root
 
-    def _stack_before(self, node: Node, stacks: dict[int, Part], module: Part) -> Part | None:
+    def _module(self, index: int, modules: dict[int, Part]) -> Part:
+        """The module that an activation's layers stand in, with those around it."""
+        waiting = []
+        while index not in modules:
+            activation = self.graph.activations[index]
+            if not activation.transparent:
+                waiting.append(activation)
+            assert activation.parent is not None
+            index = activation.parent
+        module = modules[index]
+        for activation in reversed(waiting):
+            module.parts.append(Part(activation))
+            module = modules[activation.index] = module.parts[-1]
+        return module
+
+    def _stack_before(
+        self, node: Node, stacks: dict[int, tuple[Part, list[int]]], module: Part
+    ) -> tuple[Part, list[int]] | None:
         """The stack that the layer goes on: it alone takes what the stack gives, in the same module."""
         if node.layer.family not in FOLLOWERS or len(node.inputs) != 1:
             return None
@@ -98,7 +121,7 @@ class Parts:
         if before.layer.family in ("merge", "input") or before.reused != node.reused:
             return None
         alone = self.consumers[value] == [node.index] and len(self.graph.applied[value.node].outputs) == 1
-        return stack if alone and stack in module.parts[-4:] else None
+        return stack if alone and stack[0] in module.parts[-4:] else None
 
     # ------------------------------------------------------------ equal siblings
 
@@ -106,8 +129,8 @@ class Parts:
         """Whether `b` is `a` once more, fed by it and by nothing else, and `a` feeds nothing else."""
         if self._signature(a) != self._signature(b):
             return False
-        given, taken, further = self._leaving(a), self._entering(b), self._leaving(b)
-        if len(given) != 1 or given != taken or len(further) != 1:
+        given, further = self._leaving(a), self._leaving(b)
+        if len(given) != 1 or given != self._entering(b) or len(further) != 1:
             return False
         (value,), (later,) = given, further
         return (
@@ -116,14 +139,20 @@ class Parts:
             and set(self.consumers[value]).issubset(b.nodes)
         )
 
-    def _entering(self, part: Part) -> set[Value]:
-        inside = set(part.nodes)
-        return {v for n in part.nodes for v in self.graph.nodes[n].inputs if v.node not in inside}
+    def _entering(self, part: Part) -> list[Value]:
+        """What a part takes from outside, each value once, in the order in which it does."""
+        graph, first = self.graph, part.nodes[0]
+        if part.activation is None:
+            return list(dict.fromkeys(graph.nodes[first].inputs))
+        takers = [n for n in part.nodes if self._first_read[n] < first]
+        return list(dict.fromkeys(v for n in takers for v in graph.nodes[n].inputs if v.node < first))
 
-    def _leaving(self, part: Part) -> set[Value]:
-        inside = set(part.nodes)
-        values = (Value(n, o) for n in part.nodes for o in range(len(self.graph.applied[n].outputs)))
-        return {v for v in values if not inside.issuperset(self.consumers.get(v, ()))}
+    def _leaving(self, part: Part) -> list[Value]:
+        """What of a part is taken outside."""
+        last = part.nodes[-1]
+        givers = [n for n in part.nodes if self._last_use[n] > last] if part.activation else [last]
+        values = (Value(n, o) for n in givers for o in range(len(self.graph.applied[n].outputs)))
+        return [v for v in values if any(c > last or c == OUTSIDE for c in self.consumers.get(v, ()))]
 
     def _signature(self, part: Part) -> int:
         """A number that parts share which differ in nothing but their name and place."""
@@ -133,23 +162,28 @@ class Parts:
         return self._signatures[part]
 
     def _likeness(self, part: Part) -> tuple[object, ...]:
-        graph, place = self.graph, {n: i for i, n in enumerate(part.nodes)}
+        first = part.nodes[0]
         outer: dict[Value, int] = {}
+        if part.activation is None:
+            nodes = [self.graph.nodes[n] for n in part.nodes]
+            sources = tuple([outer.setdefault(value, len(outer)) for value in nodes[0].inputs])
+            return (tuple([(self._layer(node.index), node.reused) for node in nodes]), sources)
         wiring = []
-        for number in part.nodes:
-            node = graph.nodes[number]
-            sources = tuple(
-                (place[v.node], v.output) if v.node in place else (-1, outer.setdefault(v, len(outer)))
-                for v in node.inputs
-            )
-            wiring.append((type(node.layer), node.layer, node.reused, sources, graph.inputs_of(node)))
+        for inner in part.parts:
+            flow = [
+                (value.node - first, value.output) if value.node >= first else (-1, outer.setdefault(value, len(outer)))
+                for value in self._entering(inner)
+            ]
+            wiring.append((self._signature(inner), inner.nodes[0] - first, tuple(flow)))
         activation = part.activation
-        call = (activation.kind, activation.call, activation.reused) if activation else None
-        if activation and activation.kind == "group":
-            call = (activation.kind, "", activation.reused)
-        return (
-            call,
-            tuple(map(self._signature, part.parts)),
-            tuple(wiring),
-            tuple(graph.applied[n].outputs for n in part.nodes),
-        )
+        call = activation.call if activation.kind != "group" else ""
+        return (activation.kind, call, activation.reused, tuple(wiring))
+
+    def _layer(self, number: int) -> int:
+        """A number that nodes share which are the same layer on the same shapes."""
+        applied = self.graph.applied[number]
+        if id(applied) not in self._layers:
+            layer = self.graph.nodes[number].layer
+            key = (type(layer), layer, applied.inputs, applied.outputs)
+            self._layers[id(applied)] = self._numbers.setdefault(key, len(self._numbers))
+        return self._layers[id(applied)]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING, Literal
 
+from archdsl import limits
+from archdsl.collector import paused
 from archdsl.diagrams.parts import OUTSIDE, Part, Parts
-from archdsl.layers.text import layer_text
 from archdsl.reports.numbers import clean, first_line
 
 if TYPE_CHECKING:
     from archdsl.analyses.fields import Field
     from archdsl.graph import Activation
+    from archdsl.layers.tensor import Tensor
     from archdsl.network import Network
 
 READABLE = 60
@@ -100,20 +103,29 @@ def scene(network: Network, depth: int | None = None) -> Scene:
     """The scene of a network, with modules opened down to `depth`; without one, as far as it stays readable.
 
     Raises:
-        ValueError: for a depth below 0.
+        ValueError: for a depth below 0, and for more boxes than Graphviz could lay out.
     """
     if depth is not None and depth < 0:
         raise ValueError(f"depth must be at least 0, got {depth}")
-    parts = Parts(network.graph)
-    if depth is not None:
+    with paused():
+        parts = Parts(network.graph)
+        if depth is None:
+            readable = takewhile(lambda deeper: _count(parts, deeper) <= READABLE, range(1, parts.nesting + 1))
+            depth = max(readable, default=0)
+        if (count := _count(parts, depth)) > limits.BOXES:
+            less = "give a smaller depth" if depth else "put parts of it into blocks or named groups"
+            raise ValueError(f"{count} boxes at depth {depth} are too many to draw: {less}")
         return _Building(network, parts, depth).scene()
-    best = _Building(network, parts, 0).scene()
-    for deeper in range(1, parts.nesting + 1):
-        further = _Building(network, parts, deeper).scene()
-        if sum(1 for _ in further.boxes()) > READABLE:
-            break
-        best = further
-    return best
+
+
+def _count(parts: Parts, depth: int) -> int:
+    """The boxes of the scene that opens modules down to a depth."""
+
+    def inside(part: Part, level: int) -> int:
+        runs = parts.runs(part)
+        return sum(inside(run[0], level + 1) if run[0].activation and level < depth else 1 for run in runs)
+
+    return inside(parts.root, 0) + len(parts.graph.outputs)
 
 
 _Trail = tuple[tuple[int, int], ...]
@@ -124,9 +136,15 @@ _Copies = list[tuple[Part, _Trail]]
 class _Building:
     def __init__(self, network: Network, parts: Parts, depth: int) -> None:
         self.graph, self.parts, self.depth = network.graph, parts, depth
-        self.network, self.counts = network, network.counts
+        self.network = network
+        # Sums over the nodes before each.
+        self.parameters = list(accumulate([count.parameters for count in network.counts], initial=0))
+        self.macs = list(accumulate([count.macs or 0 for count in network.counts], initial=0))
+        self.unknown = list(accumulate([count.macs is None for count in network.counts], initial=0))
         self.box_of: dict[int, Box] = {}
         self.trails: dict[int, _Trail] = {}
+        self.inflows: dict[str, set[str]] = {}
+        self.shapes: dict[Tensor, str] = {}
         self.ids: set[str] = set()
         self.run = 0
 
@@ -139,7 +157,7 @@ class _Building:
             first_line(self.graph.doc),
             (*parts, *outputs.values()),
             tuple(self.edges(outputs)),
-            self.cost(root.nodes),
+            self.cost([root]),
             self.depth,
         )
 
@@ -166,7 +184,7 @@ class _Building:
             clean(activation.path),
             len(run),
             tuple(self.inside(copies, level + 1)),
-            self.cost([n for part, _ in copies for n in part.nodes]),
+            self.cost(part for part, _ in copies),
             "shared" if self.begins_again(activation) else "",
             first_line(activation.doc),
         )
@@ -182,8 +200,8 @@ class _Building:
             last = activation.outputs[0].node if len(copies) == 1 and activation.outputs else last
         else:
             kind, family = {"merge": "merge", "input": "input"}.get(head.layer.family, "layers"), head.layer.family
-            title = clean(head.name) if kind == "input" else clean(layer_text(head.layer))
-            lines = tuple(clean(layer_text(node.layer)) for node in rows[1:])
+            title = clean(head.name) if kind == "input" else clean(self.graph.applied[head.index].text)
+            lines = tuple(clean(self.graph.applied[node.index].text) for node in rows[1:])
             path, doc = head.path, ""
             reused = head.reused and not self.graph.activations[head.activation].reused
         result = Box(
@@ -193,10 +211,10 @@ class _Building:
             lines,
             family,
             clean(path if activation or len(rows) == 1 else f"{path} … {rows[-1].name}"),
-            _shape(self.graph.applied[last].outputs),
+            self.shape(self.graph.applied[last].outputs),
             covered,
             len(run),
-            self.cost(covered),
+            self.cost(part for part, _ in copies),
             self.network.fields[last],
             "shared" if reused else "",
             doc,
@@ -225,8 +243,10 @@ class _Building:
         for value, target in [*flows, *((o.value, OUTSIDE - i) for i, o in enumerate(self.graph.outputs))]:
             a = self.box_of[value.node]
             b = self.box_of[target] if target > OUTSIDE else outputs[OUTSIDE - target]
-            shape = clean(str(self.graph.tensor(value)))
-            if a is b or (target > OUTSIDE and self.wraps(value.node, target)) or (a.id, b.id, shape) in drawn:
+            if a is b or (target > OUTSIDE and self.wraps(value.node, target)):
+                continue
+            shape = self.shape([self.graph.tensor(value)])
+            if (a.id, b.id, shape) in drawn:
                 continue
             drawn.add((a.id, b.id, shape))
             news = (
@@ -251,15 +271,28 @@ class _Building:
 
     def taken(self, box: Box) -> set[str]:
         """The shapes that flow into a box."""
-        inside = set(box.nodes)
-        values = (v for n in box.nodes for v in self.graph.nodes[n].inputs if v.node not in inside)
-        return {clean(str(self.graph.tensor(value))) for value in values}
+        if box.id not in self.inflows:
+            values = (v for n in box.nodes for v in self.graph.nodes[n].inputs if self.box_of[v.node] is not box)
+            self.inflows[box.id] = {self.shape([self.graph.tensor(value)]) for value in values}
+        return self.inflows[box.id]
 
-    def cost(self, nodes: Sequence[int]) -> Cost:
-        macs = [self.counts[n].macs for n in nodes]
-        known = [m for m in macs if m is not None]
-        parameters = sum(self.counts[n].parameters for n in nodes)
-        return Cost(parameters, sum(known) if len(known) == len(macs) else None)
+    def shape(self, tensors: Sequence[Tensor]) -> str:
+        for tensor in tensors:
+            if tensor not in self.shapes:
+                self.shapes[tensor] = clean(str(tensor))
+        return ", ".join([self.shapes[tensor] for tensor in tensors])
+
+    def cost(self, parts: Iterable[Part]) -> Cost:
+        parameters = macs = unknown = 0
+        for part in parts:
+            rows = (
+                [(n, n + 1) for n in part.nodes] if part.activation is None else [(part.nodes[0], part.nodes[-1] + 1)]
+            )
+            for start, stop in rows:
+                parameters += self.parameters[stop] - self.parameters[start]
+                macs += self.macs[stop] - self.macs[start]
+                unknown += self.unknown[stop] - self.unknown[start]
+        return Cost(parameters, None if unknown else macs)
 
     def id(self, path: str) -> str:
         """A name in the DOT text: the path, of plain characters, each once."""
@@ -270,10 +303,6 @@ class _Building:
             name = f"{plain}/{number}"
         self.ids.add(name)
         return name
-
-
-def _shape(tensors: Sequence[object]) -> str:
-    return clean(", ".join(map(str, tensors)))
 
 
 def _module_name(activations: Sequence[Activation], run: list[Part]) -> str:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from archdsl.graph import Graph, Node
-from archdsl.layers.call import Call, Literal, literal
+from archdsl.graph import Graph, Node, Value
+from archdsl.layers.call import Call, Literal, Parameter, literal
 from archdsl.lowering.forward import Forward, forward
 from archdsl.lowering.helpers import HELPERS
 from archdsl.lowering.modules import Lowering, Run, names_inside
@@ -79,6 +79,9 @@ class Classes:
         self.late = late
         self.classes: list[Class] = []
         self.by_key: dict[object, Class] = {}
+        self.texts: dict[object, int] = {}
+        self.forwards: dict[object, int] = {}
+        """For each shape of a run the number of its forward's text."""
         self.names = names_inside(graph)
         self.root = self.instance(root)
         for kind in self.classes:
@@ -97,24 +100,58 @@ class Classes:
             if child is not None:
                 seen.add(step.name)
                 children.append((step.name, child))
-        index = run.activation.index
-        late = self.late if index == 0 else frozenset()
-        body = forward(self.graph, run, self.lowered, self.names[index], late)
+        shape = self.shape(run)
+        body = None if shape in self.forwards else self.forward(run)
+        if body is not None:
+            self.forwards[shape] = self.texts.setdefault(body.key, len(self.texts))
         definition = run.activation.definition
-        key = (definition, run.activation.kind, body.key, tuple((name, self.key(tree)) for name, tree in children))
+        if run.activation.kind == "group":  # `stage1`, `stage2` may be alike: their numbers do not count
+            definition = definition.rstrip("-0123456789") or definition
+        held = tuple([(name, self.key(tree)) for name, tree in children])
+        key = (definition, run.activation.kind, self.forwards[shape], held)
         kind = self.by_key.get(key)
         if kind is None:
-            kind = self.by_key[key] = Class(len(self.classes), definition, body)
+            kind = self.by_key[key] = Class(len(self.classes), definition, body or self.forward(run))
             self.classes.append(kind)
         made = Instance(run, kind, children, run.activation.span, len(kind.instances))
         kind.instances.append(made)
         return made
 
+    def forward(self, run: Run) -> Forward:
+        index = run.activation.index
+        return forward(self.graph, run, self.lowered, self.names[index], self.late if index == 0 else frozenset())
+
+    def shape(self, run: Run) -> object:
+        """All that the text of a run's forward depends on; most runs are like one before."""
+        taken = {value: -1 - number for number, value in enumerate(run.parameters)}
+        first = run.first
+
+        def place(value: Value) -> object:
+            return taken[value] if value in taken else (value.node - first, value.output)
+
+        def what(step: Node | Run) -> object:
+            if isinstance(step, Run):
+                return tuple(map(place, step.outputs))
+            lowering = self.lowered[step.index]
+            assert lowering is not None
+            call = lowering.call.expression if isinstance(lowering.call, Parameter) else lowering.call
+            how = None if isinstance(call, Call) else (call, lowering.inplace)
+            return (step.index - first, len(self.graph.applied[step.index].outputs), type(step.layer), how)
+
+        return (
+            len(taken),
+            tuple([(step.name, what(step), tuple(map(place, step.inputs))) for step in run.steps]),
+            tuple(map(place, run.outputs)),
+            tuple([(place(value), name) for value, name in self.names[run.activation.index].items()]),
+            run.activation.index == 0,
+        )
+
     def child(self, step: Node | Run) -> Tree | None:
         if isinstance(step, Node):
             lowering = self.lowered[step.index]
             assert lowering is not None
-            return Made(lowering.call, step.span) if isinstance(lowering.call, Call) else None
+            call = lowering.call.call if isinstance(lowering.call, Parameter) else lowering.call
+            return Made(call, step.span) if isinstance(call, Call) else None
         if self.is_sequence(step):
             items = [self.child(inner) for inner in step.steps]
             return Sequence(tuple(item for item in items if item is not None), step.activation.span)
@@ -231,7 +268,7 @@ def _parameter(kind: Class, slot: str, column: list[Any], own: dict[object, str]
         name = plain if plain not in kind.parameters else f"{child}_{plain}"
     if name[0].isdigit():
         name = f"_{name}"
-    name = name.replace(".", "_")
+    name = name.replace(".", "_").replace("-", "_")
     number = 2
     while name in kind.parameters:
         name = f"{name.rstrip('0123456789_')}_{number}"
@@ -259,7 +296,7 @@ def _multiple(column: list[Any], kind: Class) -> str | None:
     return None
 
 
-_RESERVED = frozenset({"self", "nn", "torch", "super"})
+_RESERVED = frozenset({"self", "nn", "torch", "super", *HELPERS})
 
 _CHANNELS = ("in_channels", "out_channels", "kernel_size")
 _POSITIONAL = {
@@ -276,6 +313,12 @@ _POSITIONAL = {
     "nn.Embedding": ("num_embeddings", "embedding_dim"),
     "ChannelLayerNorm": ("normalized_shape",),
     "StochasticDepth": ("p",),
+    "ChannelLinear": ("in_features", "out_features"),
+    "SelfAttention": ("features", "heads"),
+    "WindowAttention": ("features", "heads", "window", "shift"),
+    "CosineWindowAttention": ("features", "heads", "window", "shift"),
+    "PartitionAttention": ("features", "heads", "window"),
+    "filled": ("features",),
 }
 """Torch's names of the positional arguments, for the parameters of the generated classes."""
 
@@ -308,7 +351,7 @@ def outputs_class(name: str) -> str:
 
 
 def _camel(name: str) -> str:
-    camel = "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+    camel = "".join(part[:1].upper() + part[1:] for part in name.replace("-", "_").split("_"))
     return camel if camel[:1].isalpha() else f"Module{camel}"
 
 

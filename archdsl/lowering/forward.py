@@ -9,7 +9,8 @@ from keyword import iskeyword
 from typing import TYPE_CHECKING
 
 from archdsl.graph import Graph, Node, Value
-from archdsl.layers.call import Expression
+from archdsl.layers.call import Expression, Parameter
+from archdsl.layers.tensor import Tensor
 from archdsl.lowering.modules import Lowering, Run
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class _Writer:
         self.own = frozenset(self.named.values())
         self.free: list[int] = []
         self.made = 0
+        self.wrapping: dict[type, bool] = {}
 
     def is_late(self, step: Node | Run) -> bool:
         return (step.index if isinstance(step, Node) else step.first) in self.late
@@ -124,6 +126,8 @@ class _Writer:
         late = self.is_late(step)
         results = self.results(step)
         lowering = self.lowered[step.index] if isinstance(step, Node) else None
+        if lowering is not None and isinstance(lowering.call, Parameter):
+            lowering = Lowering(lowering.call.using(attribute(step.name)), False)
         if lowering is not None and lowering.inplace and isinstance(lowering.call, Expression):
             yield Line(lowering.call.inplace_text(arguments), span, late)
             name = arguments[0]
@@ -133,7 +137,7 @@ class _Writer:
         if lowering is not None and isinstance(lowering.call, Expression):
             right = lowering.call.text(arguments)
         else:
-            right = f"{callee(step.name)}({', '.join(arguments)})"
+            right = f"{attribute(step.name)}({', '.join(arguments)})"
         self.release(ending)
         targets = []
         for value in results:
@@ -148,13 +152,13 @@ class _Writer:
         yield Line(f"{left} = {right}", span, late)
 
     def gives_tuple(self, step: Node | Run) -> bool:
-        """Whether a single result comes wrapped, as torch.split gives it."""
+        """Whether a single result comes wrapped, as torch.split gives it; a kind of layer always does or never."""
         if isinstance(step, Run):
             return False
-        from archdsl.layers.tensor import Tensor
-
-        output = step.layer.output(*self.graph.inputs_of(step))
-        return not isinstance(output, Tensor)
+        kind = type(step.layer)
+        if kind not in self.wrapping:
+            self.wrapping[kind] = not isinstance(step.layer.output(*self.graph.inputs_of(step)), Tensor)
+        return self.wrapping[kind]
 
     def target(self, value: Value, ending: list[Value]) -> str:
         """The variable for a result: its own name, that of an input that ends here, or the next free one."""
@@ -201,6 +205,6 @@ def _number(name: str) -> int | None:
     return int(name[1:]) if _GENERIC.fullmatch(name) else None
 
 
-def callee(name: str) -> str:
-    """How a forward reaches a submodule."""
-    return f'getattr(self, "{name}")' if name.isdigit() else f"self.{name}"
+def attribute(name: str) -> str:
+    """How a forward reaches a submodule or a parameter of its module."""
+    return f"self.{name}" if name.isidentifier() else f'getattr(self, "{name}")'

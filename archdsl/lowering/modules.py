@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from archdsl.graph import Activation, Graph, Node, Value
-from archdsl.layers.call import Call, Expression
+from archdsl.layers.call import Call, Expression, Parameter
 from archdsl.layers.source import Input
+from archdsl.lowering.helpers import CHANNELS_LAST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,19 +45,25 @@ class Uses:
 
     count: dict[Value, int]
     last: dict[Value, int]
+    first_read: list[int]
+    """For each node the first of those that it takes something from."""
+    last_use: list[int]
+    """For each node the last that takes something from it."""
 
 
 def uses(graph: Graph) -> Uses:
     count: dict[Value, int] = {}
     last: dict[Value, int] = {}
+    last_use = [-1] * len(graph.nodes)
     for node in graph.nodes:
         for value in node.inputs:
             count[value] = count.get(value, 0) + 1
-            last[value] = node.index
+            last[value] = last_use[value.node] = node.index
     for output in graph.outputs:
         count[output.value] = count.get(output.value, 0) + 1
-        last[output.value] = len(graph.nodes)
-    return Uses(count, last)
+        last[output.value] = last_use[output.value.node] = len(graph.nodes)
+    first_read = [min([value.node for value in node.inputs], default=node.index) for node in graph.nodes]
+    return Uses(count, last, first_read, last_use)
 
 
 def runs(graph: Graph, used: Uses) -> Run:
@@ -73,6 +80,9 @@ def runs(graph: Graph, used: Uses) -> Run:
             for finished in stack[1:]:
                 finished.stop = node.index
             del stack[1:]
+            continue
+        if homes[node.activation] == stack[-1].activation.index:
+            stack[-1].steps.append(node)
             continue
         chain = list(_chain(graph, homes, node.activation))
         depth = 1
@@ -114,9 +124,10 @@ def _agree(graph: Graph, several: list[Run]) -> None:
     own = [key for key in zip(*[run.activation.inputs for run in several], strict=False) if key in taken]
     keys = list(dict.fromkeys([*own, *reads.values()]))
     first_place = {key: place for place, key in reversed(reads.items())}
+    at = [first_place[key] for key in keys]
     for number, run in enumerate(several):
         run.inputs = run.parameters = [key[number] for key in keys]
-        run.reads = [(run.first + node, n) for node, n in map(first_place.__getitem__, keys)]
+        run.reads = [(run.first + node, n) for node, n in at]
     first = several[0]
     if len(set(first.inputs)) < len(first.inputs):  # the forward is written for values that are all different
         names = {key: Value(-2 - number) for number, key in enumerate(keys)}
@@ -178,18 +189,20 @@ def _chain(graph: Graph, homes: list[int], activation: int) -> Iterator[int]:
 def _borders(graph: Graph, run: Run, used: Uses) -> None:
     """What a run takes from outside, its block's own inputs first, and what of it is used outside."""
     taken: dict[Value, tuple[int, int]] = {}
-    for node in graph.nodes[run.first : run.stop]:
-        for number, value in enumerate(node.inputs):
-            if value.node < run.first:
-                taken.setdefault(value, (node.index, number))
+    for node in range(run.first, run.stop):
+        if used.first_read[node] < run.first:
+            for number, value in enumerate(graph.nodes[node].inputs):
+                if value.node < run.first:
+                    taken.setdefault(value, (node, number))
     own = [v for v in dict.fromkeys(run.activation.inputs) if v in taken]
     run.inputs = run.parameters = list(dict.fromkeys([*own, *taken]))
     run.reads = [taken[value] for value in run.inputs]
     given = {
-        Value(node.index, number): None
-        for node in graph.nodes[run.first : run.stop]
-        for number in range(len(graph.applied[node.index].outputs))
-        if used.last.get(Value(node.index, number), -1) >= run.stop
+        Value(node, number): None
+        for node in range(run.first, run.stop)
+        if used.last_use[node] >= run.stop
+        for number in range(len(graph.applied[node].outputs))
+        if used.last.get(Value(node, number), -1) >= run.stop
     }
     inside = [v for v in dict.fromkeys(run.activation.outputs) if run.first <= v.node < run.stop]
     run.outputs = list(dict.fromkeys([*(v for v in inside if v in given), *given]))
@@ -201,7 +214,7 @@ def _borders(graph: Graph, run: Run, used: Uses) -> None:
 class Lowering:
     """What a node becomes: its constructor or its expression, and whether its first input may be overwritten."""
 
-    call: Call | Expression
+    call: Call | Expression | Parameter
     inplace: bool
 
 
@@ -219,10 +232,14 @@ def lowered(graph: Graph, used: Uses) -> list[Lowering | None]:
             continue
         tensors = graph.inputs_of(node)
         inplace = node.path not in kept and _may_overwrite(graph, homes, node, used)
-        key = (id(node.layer), tensors, inplace)
+        giver = graph.nodes[node.inputs[0].node]
+        last = giver.layer.channels_last and tensors[0].kind == "map" and node.path not in shared
+        key = (id(node.layer), tensors, inplace, last)
         found = cache.get(key)
         if found is None:
             call = node.layer.lower(*tensors)
+            if isinstance(call, Call) and last and call.constructor in CHANNELS_LAST:
+                call = Call(CHANNELS_LAST[call.constructor], *call.arguments, **dict(call.options))  # type: ignore[arg-type]
             if inplace and isinstance(call, Call) and node.layer.works_in_place:
                 options: dict[str, object] = {**dict(call.options), "inplace": True}
                 call = Call(call.constructor, *call.arguments, initializers=call.initializers, **options)  # type: ignore[arg-type]

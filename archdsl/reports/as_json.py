@@ -10,14 +10,14 @@ from archdsl.reports.schema import Report
 def render(report: Report, depth: int | None = None) -> str:
     """All of the report; `depth` is for readers, and data is never cut."""
     text = report.model_dump_json(indent=2)
-    if not text.replace("\n", "").isprintable():  # inside strings, where a terminal might obey it
-        text = re.sub(r"[^\n -~]", _escaped, text)
-    return text + "\n"
+    if not text.isascii() or "\x7f" in text:
+        others = set("".join(re.findall(r"[^\n -~]+", text)))
+        if odd := "".join([character for character in others if not character.isprintable()]):
+            text = re.sub(f"[{re.escape(odd)}]", _escaped, text)  # inside strings, where a terminal might obey it
+    text += "\n"
+    return text
 
 
 def _escaped(match: re.Match[str]) -> str:
-    character = match[0]
-    if character.isprintable():
-        return character
-    units = character.encode("utf-16-be")
+    units = match[0].encode("utf-16-be")
     return "".join(f"\\u{units[at] << 8 | units[at + 1]:04x}" for at in range(0, len(units), 2))

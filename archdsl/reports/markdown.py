@@ -19,7 +19,8 @@ from archdsl.reports.rows import Row, footnotes, rows
 from archdsl.reports.schema import Report
 
 # What reads well and starts nothing inside a line of text; the rest is written as a character reference.
-_PLAIN = set("(),./;'=?%") | set(string.ascii_letters + string.digits + " ")
+_PLAIN = "(),./;'=?% " + string.ascii_letters + string.digits
+_ESCAPES = {number: f"&#{number};" for number in range(128) if chr(number) not in _PLAIN}
 
 
 def render(report: Report, depth: int | None = None) -> str:
@@ -59,7 +60,7 @@ def _line(row: Row) -> str:
 
 
 def _text(text: str) -> str:
-    return "".join(char if char in _PLAIN or not char.isascii() else f"&#{ord(char)};" for char in clean(text))
+    return clean(text).translate(_ESCAPES)
 
 
 def _code(text: str) -> str:

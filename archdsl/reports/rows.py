@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import accumulate, groupby
 
+from archdsl.collector import paused
+from archdsl.records import Record, record
 from archdsl.reports.numbers import clean
-from archdsl.reports.schema import Extents, FieldReport, ModuleReport, Report
+from archdsl.reports.schema import Extents, FieldReport, LayerReport, Report
 
 
-@dataclass(frozen=True)
-class Row:
+@record
+class Row(Record):
     """A layer, a module, or a run of equal siblings; the numbers are sums over all that it stands for."""
 
     depth: int
@@ -30,7 +32,7 @@ class Row:
     macs: int | None
     parameter_share: float | None
     mac_share: float | None
-    layers: tuple[int, ...]
+    layers: range
     """The numbers of the layers that it stands for."""
     module: bool
     times: int
@@ -50,7 +52,8 @@ def rows(report: Report, depth: int | None = None, *, fold: bool = True) -> tupl
     A module deeper than `depth` is one row. With `fold`, the first of a run of equal siblings is shown as it is and the
     rest as one row. Rows that are not `opened` hold every layer exactly once, at any depth.
     """
-    return tuple(_Unfolding(report, depth, fold).rows(_parts(report), 0))
+    with paused():
+        return tuple(_Unfolding(report, depth, fold).rows(_parts(report), 0))
 
 
 def footnotes(report: Report, shown: Sequence[Row]) -> Iterator[str]:
@@ -63,87 +66,112 @@ def footnotes(report: Report, shown: Sequence[Row]) -> Iterator[str]:
         yield "? not known, where a size is open"
 
 
-@dataclass
+@dataclass(slots=True, eq=False)
 class _Part:
-    """A layer, or the layers of one visit to a module."""
+    """A layer, or one visit to a module, with the layers from `start` up to `stop`."""
 
     path: str
     label: str
     text: str
     note: str
-    numbers: list[int]
+    start: int
+    stop: int
     children: list[_Part]
+    likeness: int = 0
+    """A number that siblings share which differ in nothing but their own name and place."""
+
+
+@dataclass(slots=True, eq=False)
+class _Module:
+    """A module that holds layers, and the one around it."""
+
+    path: str
+    call: str
+    parent: _Module | None
+    fresh: int
+    """The last of its layers that is no later use of a shared module; -1 if there is none."""
 
 
 def _parts(report: Report) -> list[_Part]:
-    opened = [_Part("", "", "", "", [], [])]  # the network, and the modules around the layer at hand
+    layers = report.layers
+    opened = [_Part("", "", "", "", 0, len(layers), [])]  # the network, and the modules around the layer at hand
+    inside: _Module | None = None
     visited: set[str] = set()
-    for number, (layer, around) in enumerate(zip(report.layers, _modules_around(report), strict=True)):
-        kept = 1
-        for part, module in zip(opened[1:], around, strict=False):
-            if part.path != module.path or _starts_again(report, part, module, number):
-                break
-            kept += 1
-        del opened[kept:]
-        for module in around[kept - 1 :]:
-            note = "shared" if layer.reused else "continued" if module.path in visited else ""
-            visited.add(module.path)
-            opened.append(_added(opened[-1], module.path, module.call if module.kind == "block" else "", note))
-        _added(opened[-1], layer.path, layer.text, "shared" if layer.reused else "").numbers.append(number)
-        for part in opened:
-            part.numbers.append(number)
+    for number, (layer, innermost) in enumerate(zip(layers, _modules_around(report), strict=True)):
+        if innermost is not inside or layer.reused:
+            inside = innermost
+            around = _chain(inside)
+            kept = 1
+            for part, module in zip(opened[1:], around, strict=False):
+                if part.path != module.path or _starts_again(layers, part, module, number):
+                    break
+                kept += 1
+            for part in opened[kept:]:
+                part.stop = number
+            del opened[kept:]
+            for module in around[kept - 1 :]:
+                note = "shared" if layer.reused else "continued" if module.path in visited else ""
+                visited.add(module.path)
+                opened.append(_added(opened[-1], module.path, module.call, note, number, len(layers)))
+        _added(opened[-1], layer.path, layer.text, "shared" if layer.reused else "", number, number + 1)
+    _compare(opened[0], layers, {})
     return opened[0].children
 
 
-def _added(parent: _Part, path: str, text: str, note: str) -> _Part:
+def _added(parent: _Part, path: str, text: str, note: str, start: int, stop: int) -> _Part:
     label = clean(path.removeprefix(f"{parent.path}."))
     said = "" if label.rstrip("0123456789") == text else clean(text)
-    parent.children.append(_Part(path, label, said, note, [], []))
+    parent.children.append(_Part(path, label, said, note, start, stop, []))
     return parent.children[-1]
 
 
-def _modules_around(report: Report) -> list[list[ModuleReport]]:
-    """For each layer the modules that hold it, outermost first, without the network."""
-    holding: list[dict[str, ModuleReport]] = [{} for _ in report.layers]
+def _modules_around(report: Report) -> list[_Module | None]:
+    """For each layer the innermost module that holds it; in a report, a module stands before those in it."""
+    innermost: list[_Module | None] = [None] * len(report.layers)
     for module in report.modules:
-        for number in module.layers if module.parent is not None else ():
-            holding[number].setdefault(module.path, module)
-    return [max((_chain(module, held) for module in held.values()), key=len, default=[]) for held in holding]
+        if module.parent is not None and module.layers:
+            fresh = next((number for number in reversed(module.layers) if not report.layers[number].reused), -1)
+            call = module.call if module.kind == "block" else ""
+            made = _Module(module.path, call, innermost[module.layers[0]], fresh)
+            for number in module.layers:
+                innermost[number] = made
+    return innermost
 
 
-def _chain(module: ModuleReport, held: dict[str, ModuleReport]) -> list[ModuleReport]:
-    chain = {module.path: module}
-    while module.parent in held and module.parent not in chain:
-        module = held[module.parent]
-        chain[module.path] = module
-    return [*chain.values()][::-1]
+def _chain(module: _Module | None) -> list[_Module]:
+    """The modules around, outermost first."""
+    chain = []
+    while module is not None:
+        chain.append(module)
+        module = module.parent
+    return chain[::-1]
 
 
-def _starts_again(report: Report, part: _Part, module: ModuleReport, number: int) -> bool:
+def _starts_again(layers: Sequence[LayerReport], part: _Part, module: _Module, number: int) -> bool:
     """Whether a shared module, used just before, is used once more from this layer on."""
-    layers = report.layers
-    if not layers[number].reused or layers[number].path != layers[part.numbers[0]].path:
-        return False
-    return all(layers[other].reused for other in module.layers if other >= number)
+    return layers[number].reused and number > module.fresh and layers[number].path == layers[part.start].path
 
 
-@dataclass
+def _compare(part: _Part, layers: Sequence[LayerReport], known: dict[object, int]) -> None:
+    """Numbers a part and those in it by what they are like."""
+    key: object
+    if part.children:
+        for child in part.children:
+            _compare(child, layers, known)
+        key = (part.text, tuple([(child.label, child.likeness) for child in part.children]))
+    else:
+        layer = layers[part.start]
+        key = (part.text, layer.text, layer.output, layer.parameters, layer.macs)
+    part.likeness = known.setdefault(key, len(known))
+
+
 class _Unfolding:
-    report: Report
-    depth: int | None
-    fold: bool
-
-    def __post_init__(self) -> None:
-        everything = range(len(self.report.layers))
-        self.all_parameters = self.parameters(everything)
-        self.all_macs = self.macs(everything)
-
-    def parameters(self, numbers: Sequence[int]) -> int:
-        return sum(self.report.layers[number].parameters for number in numbers)
-
-    def macs(self, numbers: Sequence[int]) -> int | None:
-        known = [self.report.layers[number].macs for number in numbers]
-        return None if None in known else sum(macs for macs in known if macs is not None)
+    def __init__(self, report: Report, depth: int | None, fold: bool) -> None:
+        self.layers, self.depth, self.fold = report.layers, depth, fold
+        # Sums over the layers before each.
+        self.parameters = list(accumulate([layer.parameters for layer in report.layers], initial=0))
+        self.macs = list(accumulate([layer.macs or 0 for layer in report.layers], initial=0))
+        self.unknown = list(accumulate([layer.macs is None for layer in report.layers], initial=0))
 
     def rows(self, parts: list[_Part], depth: int) -> Iterator[Row]:
         for run in self.runs(parts):
@@ -156,32 +184,18 @@ class _Unfolding:
             else:
                 yield self.row(run, depth)
 
-    def runs(self, parts: list[_Part]) -> list[list[_Part]]:
+    def runs(self, parts: list[_Part]) -> Iterator[list[_Part]]:
         if not self.fold:
-            return [[part] for part in parts]
-        return [list(run) for _, run in groupby(parts, self.likeness)]
-
-    def likeness(self, part: _Part) -> tuple[object, ...]:
-        """Equal for siblings that differ in nothing but their own name and place."""
-        layers = [self.report.layers[number] for number in part.numbers]
-        inner = tuple(self.inner_names(part))
-        return (
-            part.text,
-            part.note,
-            inner,
-            tuple((layer.text, layer.output, layer.parameters, layer.macs) for layer in layers),
-        )
-
-    def inner_names(self, part: _Part) -> Iterator[tuple[str, str]]:
-        for child in part.children:
-            yield child.label, child.text
-            yield from self.inner_names(child)
+            return ([part] for part in parts)
+        return (list(run) for _, run in groupby(parts, lambda part: (part.note, part.likeness)))
 
     def row(self, run: list[_Part], depth: int, *, opened: bool = False, note: str = "") -> Row:
         first, last = run[0], run[-1]
-        numbers = tuple(number for part in run for number in part.numbers)
-        end = self.report.layers[numbers[-1]]
-        parameters, macs = self.parameters(numbers), self.macs(numbers)
+        start, stop = first.start, last.stop
+        end = self.layers[stop - 1]
+        parameters, all_parameters = self.parameters[stop] - self.parameters[start], self.parameters[-1]
+        macs = None if self.unknown[stop] > self.unknown[start] else self.macs[stop] - self.macs[start]
+        all_macs = None if self.unknown[-1] else self.macs[-1]
         until = f" … {last.label}" if last.label != first.label else ""
         return Row(
             depth=depth,
@@ -194,9 +208,9 @@ class _Unfolding:
             everywhere=end.everywhere,
             parameters=parameters,
             macs=macs,
-            parameter_share=parameters / self.all_parameters if self.all_parameters else None,
-            mac_share=macs / self.all_macs if macs is not None and self.all_macs else None,
-            layers=numbers,
+            parameter_share=parameters / all_parameters if all_parameters else None,
+            mac_share=macs / all_macs if macs is not None and all_macs else None,
+            layers=range(start, stop),
             module=bool(first.children),
             times=len(run),
             opened=opened,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from archdsl.reports.numbers import NONE, clean, engineering, field, first_line, port, shapes, sizes, thousands
@@ -14,7 +14,6 @@ from archdsl.reports.schema import Report
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.padding import Padding
-    from rich.text import Text
 
 _BAR_CELLS = 6
 _GAP = "   "
@@ -23,6 +22,8 @@ _WIDEST_SHAPE = 24
 _WIDTH_FOR_BARS = 96
 _WIDTH_FOR_FIELDS = 72
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
+_NARROW = frozenset(map(chr, range(32, 127))) | frozenset("│├└─" + _EIGHTHS)
+"""Characters that surely take one column of a terminal; what others take is looked up."""
 
 
 def render(report: Report, depth: int | None = None, width: int | None = None, color: bool = False) -> str:
@@ -30,12 +31,24 @@ def render(report: Report, depth: int | None = None, width: int | None = None, c
 
     `width` is in columns, the terminal's own by default. Layer names are cut before any number is.
     """
+    width = width or shutil.get_terminal_size((100, 24)).columns
+    shown = rows(report, depth)
+    lines = (
+        *_printed(_heading(report), width, color),
+        *_layers(report, shown, width, color),
+        *_printed((_totals(report), *_footnotes(report, shown)), width, color),
+    )
+    return "\n".join([line.rstrip() for line in lines]) + "\n"
+
+
+def _printed(parts: Iterable[Padding], width: int, color: bool) -> list[str]:
+    """The lines that rich makes of what is not the table: it breaks them where they are too long."""
     from rich.console import Console
 
     text = io.StringIO()
     console = Console(
         file=text,
-        width=width or shutil.get_terminal_size((100, 24)).columns,
+        width=width,
         force_terminal=color,
         color_system="standard" if color else None,
         no_color=not color,
@@ -43,10 +56,9 @@ def render(report: Report, depth: int | None = None, width: int | None = None, c
         highlight=False,
         _environ={},
     )
-    shown = rows(report, depth)
-    for part in (*_heading(report), _layers(report, shown, console.width), _totals(report), *_footnotes(report, shown)):
+    for part in parts:
         console.print(part)
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
+    return text.getvalue().splitlines()
 
 
 def _heading(report: Report) -> Iterator[Padding]:
@@ -66,112 +78,133 @@ def _indented(content: RenderableType) -> Padding:
     return Padding(content, (0, 1))
 
 
+_BOLD, _DIM, _YELLOW, _CYAN, _MAGENTA = "1", "2", "33", "36", "35"
+"""What turns a style on in a terminal; plain text has none."""
+
+_Piece = tuple[str, str]
+"""A text and its style."""
+
+
 class _Column(NamedTuple):
-    """A column of the layers' table: its head, its foot, and its cells, which do not wrap."""
+    """A column beside the names: its head, its foot, and its cells with their styles, which do not wrap."""
 
     title: str
     total: str
-    cells: list[Text]
+    cells: list[str]
+    styles: Sequence[str]
     is_left: bool = False
     width: int = 0
     """The width it has whatever stands in it; 0 for that of the widest cell."""
 
 
-def _layers(report: Report, shown: Sequence[Row], width: int) -> Text:
-    from rich.text import Text
-
+def _layers(report: Report, shown: Sequence[Row], width: int, color: bool) -> Iterator[str]:
     leaves = [row for row in shown if not row.opened]
     macs = [row.macs for row in leaves]
     all_macs = None if None in macs else sum(filter(None, macs))
-    names = [_name(row, guide) for row, guide in zip(shown, _guides(shown), strict=True)]
-    columns = [
-        _Column("Layer", f"{len(report.layers)} layers", names, is_left=True),
-        _Column("Output", "", [_cut(shapes(row.output, row.outputs), _WIDEST_SHAPE) for row in shown]),
-    ]
+    plain = [""] * len(shown)
+    outputs = [_cut([(shapes(row.output, row.outputs), "")], _WIDEST_SHAPE)[0][0] for row in shown]
+    columns = [_Column("Output", "", outputs, plain)]
     if width >= _WIDTH_FOR_FIELDS:
-        columns.append(_Column("Field", "", [Text(field(row.field, row.everywhere)) for row in shown]))
+        columns.append(_Column("Field", "", [field(row.field, row.everywhere) for row in shown], plain))
     for title, total, hue, numbers, shares in (
         (
             "Parameters",
             thousands(sum(row.parameters for row in leaves)),
-            "cyan",
+            _CYAN,
             [thousands(row.parameters) for row in shown],
             [row.parameter_share for row in shown],
         ),
         (
             "MACs",
             engineering(all_macs),
-            "magenta",
+            _MAGENTA,
             [engineering(row.macs) for row in shown],
             [row.mac_share for row in shown],
         ),
     ):
-        dim = ["dim" if row.opened or number == NONE else "" for row, number in zip(shown, numbers, strict=True)]
-        columns.append(_Column(title, total, [Text(*cell) for cell in zip(numbers, dim, strict=True)]))
+        dim = [_DIM if row.opened or number == NONE else "" for row, number in zip(shown, numbers, strict=True)]
+        columns.append(_Column(title, total, numbers, dim))
         if width >= _WIDTH_FOR_BARS:
             bars = ["" if row.opened else _bar(share) for row, share in zip(shown, shares, strict=True)]
-            columns.append(_Column("", "", [Text(bar, hue) for bar in bars], is_left=True, width=_BAR_CELLS))
-    return _laid_out(columns, width)
+            columns.append(_Column("", "", bars, [hue] * len(bars), is_left=True, width=_BAR_CELLS))
+    return _laid_out(shown, f"{len(report.layers)} layers", columns, width, color)
 
 
-def _laid_out(columns: list[_Column], width: int) -> Text:
-    """The columns beside each other, with a head and a foot; the first gives way where there is not enough room."""
-    from rich.text import Text
+def _laid_out(shown: Sequence[Row], total: str, columns: Sequence[_Column], width: int, color: bool) -> Iterator[str]:
+    """The columns beside the names, with a head and a foot; the names give way where there is not enough room."""
+    guides = _guides(shown)
+    widths = [column.width or max(map(_text_width, (column.title, column.total, *column.cells))) for column in columns]
+    room = width - 2 - sum(widths) - len(_GAP) * len(widths)
+    names = max(len(total), *(_width(_name(row, guide)) for row, guide in zip(shown, guides, strict=True)))
+    names = max(_NARROWEST_NAME, min(names, room))
+    whole = 2 + names + sum(widths) + len(_GAP) * len(widths)
 
-    widths = [
-        column.width or max(len(column.title), len(column.total), *(cell.cell_len for cell in column.cells))
-        for column in columns
-    ]
-    room = width - 2 - sum(widths[1:]) - len(_GAP) * len(widths[1:])
-    widths[0] = max(_NARROWEST_NAME, min(widths[0], room))
-    rule = Text("─" * min(width, sum(widths) + len(_GAP) * len(widths[1:]) + 2), "dim")
+    def line(name: list[_Piece], cells: Iterable[_Piece]) -> str:
+        name = _cut(name, names)
+        pieces = [(" ", ""), *name, (" " * (names - _width(name)), "")]
+        for (text, style), wide, column in zip(cells, widths, columns, strict=True):
+            space = " " * (wide - _text_width(text))
+            before, after = (_GAP, space) if column.is_left else (_GAP + space, "")
+            pieces += ((before, ""), (text, style), (after, ""))
+        if whole > width:
+            pieces = _cut(pieces, width)
+        return "".join([f"\x1b[{style}m{text}\x1b[0m" if color and style and text else text for text, style in pieces])
 
-    def line(cells: Sequence[Text]) -> Text:
-        whole = Text(" ", no_wrap=True, overflow="ellipsis")
-        for number, (cell, wide, column) in enumerate(zip(cells, widths, columns, strict=True)):
-            if cell.cell_len > wide:
-                cell.truncate(wide, overflow="ellipsis")
-            space = " " * (wide - cell.cell_len)
-            whole.append((_GAP if number else "") + ("" if column.is_left else space))
-            whole.append_text(cell)
-            if column.is_left:
-                whole.append(space)
-        return whole
-
-    head = line([Text(column.title, "bold") for column in columns])
-    foot = line([Text(column.total, "bold") for column in columns])
-    rows = map(line, zip(*(column.cells for column in columns), strict=True))
-    return Text("\n", no_wrap=True, overflow="ellipsis").join([head, rule, *rows, rule, foot])
-
-
-def _cut(text: str, width: int) -> Text:
-    from rich.text import Text
-
-    cell = Text(text)
-    cell.truncate(width, overflow="ellipsis")
-    return cell
+    rule = "─" * min(width, whole)
+    if color:
+        rule = f"\x1b[{_DIM}m{rule}\x1b[0m"
+    yield line([("Layer", _BOLD)], [(column.title, _BOLD) for column in columns])
+    yield rule
+    for row, guide, *cells in zip(shown, guides, *(zip(c.cells, c.styles, strict=True) for c in columns), strict=True):
+        yield line(_name(row, guide), cells)
+    yield rule
+    yield line([(total, _BOLD)], [(column.total, _BOLD) for column in columns])
 
 
-def _name(row: Row, guide: str) -> Text:
-    from rich.text import Text
+def _name(row: Row, guide: str) -> list[_Piece]:
+    pieces = [(guide, _DIM), (row.label, _BOLD if row.module else "")]
+    pieces += [("  " + words, style) for words, style in ((row.text, _DIM), (row.remark, _YELLOW)) if words]
+    return pieces
 
-    name = Text(guide, style="dim", no_wrap=True, overflow="ellipsis")
-    name.append(row.label, style="not dim bold" if row.module else "not dim")
-    for words, style in ((row.text, "dim"), (row.remark, "not dim yellow")):
-        if words:
-            name.append("  " + words, style=style)
-    return name
+
+def _width(pieces: Sequence[_Piece]) -> int:
+    """How many columns of a terminal it takes."""
+    return _text_width("".join([text for text, _ in pieces]))
+
+
+def _text_width(text: str) -> int:
+    if text.isascii() or _NARROW.issuperset(text):
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _cut(pieces: list[_Piece], width: int) -> list[_Piece]:
+    """The pieces with an ellipsis in place of what goes beyond the width."""
+    if _width(pieces) <= width:
+        return pieces
+    from rich.cells import set_cell_size
+
+    rest = set_cell_size("".join([text for text, _ in pieces]), width - 1) + "…"
+    cut = []
+    for text, style in pieces:
+        cut.append((rest[: len(text)], style))
+        rest = rest[len(text) :]
+    return cut
 
 
 def _guides(shown: Sequence[Row]) -> list[str]:
     """The lines of the tree before each row: `│  └─ `."""
     guides = []
+    known: dict[str, str] = {}
     follows: list[bool] = []  # for each depth, whether a later row stands there, under the same module
     for row in reversed(shown):
         del follows[row.depth + 1 :]
         follows += [False] * (row.depth + 1 - len(follows))
-        stems = "".join("│  " if more else "   " for more in follows[1 : row.depth])
-        guides.append(stems + ("├─ " if follows[row.depth] else "└─ ") if row.depth else "")
+        stems = "".join(["│  " if more else "   " for more in follows[1 : row.depth]])
+        guide = stems + ("├─ " if follows[row.depth] else "└─ ") if row.depth else ""
+        guides.append(known.setdefault(guide, guide))
         follows[row.depth] = True
     return guides[::-1]
 

@@ -106,12 +106,19 @@ def test_graphviz_errors_are_raised() -> None:
         render("digraph {", "svg")
 
 
-def test_too_many_boxes_are_an_error_but_their_dot_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "BOXES", 10)
+@pytest.mark.parametrize("name", ["net.svg", "net.dot"])
+def test_too_many_boxes_are_an_error(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network = archdsl.load("resnet18")
-    with pytest.raises(ValueError, match="smaller depth"):
-        draw(network, tmp_path / "net.svg", depth=9)
-    assert draw(network, tmp_path / "net.dot", depth=9).stat().st_size > 1000
+    count = sum(1 for _ in scene(network, 9).boxes())
+    monkeypatch.setattr(limits, "BOXES", count)
+    draw(network, tmp_path / name, depth=9)
+    monkeypatch.setattr(limits, "BOXES", count - 1)
+    with pytest.raises(ValueError, match=f"{count} boxes at depth 9 are too many to draw: give a smaller depth"):
+        draw(network, tmp_path / f"more_{name}", depth=9)
+    monkeypatch.setattr(limits, "BOXES", 3)
+    with pytest.raises(ValueError, match="blocks or named groups"):
+        draw(network, tmp_path / f"more_{name}", depth=0)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def hostile(part: Box | Cluster, text: str) -> Box | Cluster:

@@ -5,7 +5,8 @@ from collections import Counter
 import pytest
 
 import archdsl
-from archdsl.diagrams.scene import READABLE, Box, Cluster, Scene, layer_text, scene
+from archdsl.diagrams.scene import READABLE, Box, Cluster, Scene, scene
+from archdsl.layers.text import layer_text
 from archdsl.network import Network
 
 from . import specs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from archdsl.layers.catalog import STANDARD
@@ -22,6 +23,7 @@ def seeds() -> list[Path]:
     return sorted(path for folder in folders for path in folder.rglob("*.arch"))
 
 
+@cache
 def texts() -> list[str]:
     """What these files say, as far as it is text: one text for each network, without the others."""
     whole = [path.read_bytes().decode("utf-8", "replace") for path in seeds()]
@@ -52,6 +54,22 @@ def words() -> list[str]:
         signature = layer.signature()
         layers |= {layer.word, *signature.arguments}
         layers |= {f"{letter}3" for letter in signature.letters}
-    rare = ["x0", "x3", "x(", "3xHxW", "5M", "1e-3", '"text"', "##", "#", "in.c", "when training", "0", "-1", "1T"]
+    rare = [
+        "x0",
+        "x3",
+        "x70000",
+        "x(",
+        "3xHxW",
+        "5M",
+        "1e-3",
+        '"text"',
+        "##",
+        "#",
+        "in.c",
+        "when training",
+        "0",
+        "-1",
+        "1T",
+    ]
     functions = ["min", "max", "sum", "ceil", "floor", "round", "abs", "len", "round_to"]
     return [*fixed, *sorted(layers), *functions, *rare]

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import resource
+import signal
 import time
 from collections import Counter
+from contextlib import nullcontext
 from random import Random
+from types import FrameType
 from typing import NamedTuple
 
 from .corpus import texts
-from .mutate import mutated, scrambled
-from .pipeline import examine, small_limits
+from .mutate import enlarged, mutated, scrambled
+from .pipeline import Examined, examine, small_limits
 
 SECONDS, MEGABYTES = 10.0, 1024
-"""What one text may take, of a processor's time."""
+"""What one text may take, of a processor's time and of memory."""
+
+SLOWER = 4
+"""How many times as long everything takes under atheris."""
+
+ENDLESS = 60
+"""After so many seconds a text is given up."""
+
+LARGE, LARGE_MEGABYTES = 10_000, 200
+"""The layers from which a network counts as large, and the memory from which a process examines no further text."""
+
+ENLARGED = 1 / 100
+"""The share of texts that ask for much."""
 
 
 class Found(NamedTuple):
@@ -28,40 +43,78 @@ class Found(NamedTuple):
 
 class Swept(NamedTuple):
     stages: Counter[str]
+    """How many texts came how far."""
+    large: Counter[str]
+    """The same of those with a large network."""
     found: list[Found]
     slowest: tuple[float, str]
     """The seconds that a text took, and its seed."""
-    megabytes: int
-    """The most memory that the process had."""
+    largest: tuple[int, str]
+    """The most memory that the process had, in MiB, and the seed of the text at which it had."""
+    next: int
+    """The first text that was not examined, since the process had become large."""
 
 
 def text_of(seed: str, kind: str, others: list[str]) -> str:
     """The text that a seed makes: a scrambled one, or a spec with a few changes."""
     random = Random(seed)
     text = random.choice(others)
+    if random.random() < ENLARGED:
+        return enlarged(mutated(text, random, others) if random.random() < 0.3 else text, random)
     return scrambled(text, random, others) if kind == "bytes" else mutated(text, random, others)
 
 
-def sweep(seed: int, kind: str, first: int, last: int) -> Swept:
-    """Examines the texts of a seed from a number up to another."""
+def sweep(seed: int, kind: str, first: int, last: int, small: bool = True, leave: bool = False) -> Swept:
+    """Examines the texts of a seed from a number up to another; with `leave`, only until the process is large."""
     others = texts()
     stages: Counter[str] = Counter()
+    large: Counter[str] = Counter()
     found: dict[str, Found] = {}
-    slowest = (0.0, "")
-    with small_limits():
-        for number in range(first, last):
-            name = f"{seed}/{kind}/{number}"
+    slowest, largest = (0.0, ""), (megabytes(), "")
+    at = first
+    with small_limits() if small else nullcontext():
+        while at < last and not (leave and largest[0] > LARGE_MEGABYTES):
+            name = f"{seed}/{kind}/{at}"
+            at += 1
             text = text_of(name, kind, others)
             began = time.process_time()
-            try:
-                stages[examine(text)] += 1
-            except Exception as problem:  # noqa: BLE001  # whatever it is, it is what is looked for
-                stages["failed"] += 1
+            examined, problem = attempt(text)
+            took, peak = time.process_time() - began, megabytes()
+            stages[examined.stage] += 1
+            if examined.layers > LARGE:
+                large[examined.stage] += 1
+            if problem is not None:
                 place = _place(problem)
                 found.setdefault(place, Found(name, text, f"{type(problem).__name__}: {problem}", place))
-            slowest = max(slowest, (time.process_time() - began, name))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    return Swept(stages, list(found.values()), slowest, peak)
+            if took > SECONDS:
+                found.setdefault("slow", Found(name, text, f"it takes {took:.1f} s", f"slow {name}"))
+            if peak > MEGABYTES and peak > largest[0]:
+                found.setdefault("large", Found(name, text, f"it takes {peak:,} MiB", f"large {name}"))
+            slowest = max(slowest, (took, name))
+            if peak > largest[0]:
+                largest = (peak, name)
+    return Swept(stages, large, list(found.values()), slowest, largest, at)
+
+
+def attempt(text: str) -> tuple[Examined, Exception | None]:
+    """A text examined, and what it raises."""
+    signal.signal(signal.SIGPROF, _given_up)
+    signal.setitimer(signal.ITIMER_PROF, ENDLESS)
+    try:
+        return examine(text), None
+    except Exception as problem:  # noqa: BLE001  # whatever it is, it is what is looked for
+        return Examined("failed", 0), problem
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _given_up(number: int, frame: FrameType | None) -> None:
+    raise TimeoutError(f"given up after {ENDLESS} s")
+
+
+def megabytes() -> int:
+    """The most memory that this process ever had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def _place(problem: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""One process of libFuzzer's: `python -m tests.fuzz.target KIND FOLDER [libFuzzer's options]`; `tests.fuzz` starts it.
+"""One process of libFuzzer's, which `tests.fuzz` starts: `python -m tests.fuzz.target KIND LIMITS FOLDER [options]`.
 
 A text that raises, or takes too much of the processor's time, is put into FOLDER, one for each place in the code, and
 the run goes on. One that never ends or takes too much memory ends it, and libFuzzer writes the text there itself.
@@ -10,6 +10,7 @@ import hashlib
 import sys
 import time
 import traceback
+from contextlib import nullcontext
 from pathlib import Path
 from random import Random
 
@@ -19,12 +20,12 @@ with atheris.instrument_imports(include=["archdsl"]):
     from .pipeline import examine, small_limits
 
 from .corpus import texts
-from .mutate import mutated
-from .sweep import SECONDS
+from .mutate import enlarged, mutated
+from .sweep import ENLARGED, SECONDS, SLOWER
 
 
 def main() -> None:
-    kind, folder, *options = sys.argv[1:]
+    kind, size, folder, *options = sys.argv[1:]
     others = texts()
     seen: set[str] = set()
 
@@ -35,7 +36,7 @@ def main() -> None:
         began = time.process_time()
         try:
             examine(text_of(data))
-            if (took := time.process_time() - began) > SECONDS:
+            if (took := time.process_time() - began) > SLOWER * SECONDS:
                 raise TimeoutError(f"{took:.1f} s")
         except Exception as problem:  # noqa: BLE001  # whatever it is, it is what is looked for
             place = where(problem)
@@ -49,14 +50,16 @@ def main() -> None:
         random = Random(seed)
         if random.random() < 0.1:
             return bytes(atheris.Mutate(data, longest))
-        return mutated(text_of(data), random, others).encode("utf-8", "replace")[:longest]
+        text = mutated(text_of(data), random, others)
+        text = enlarged(text, random) if random.random() < ENLARGED else text
+        return text.encode("utf-8", "replace")[:longest]
 
     arguments = [sys.argv[0], *options]
     if kind == "specs":
         atheris.Setup(arguments, one, custom_mutator=changed)
     else:
         atheris.Setup(arguments, one)
-    with small_limits():
+    with small_limits() if size == "small" else nullcontext():
         atheris.Fuzz()
 
 
