@@ -36,4 +36,4 @@ def _variant(definition: project.Definition, module: project.Module) -> str:
     if not isinstance(definition, tree.Variant):
         return ""
     arguments = (module.source.text[argument.start : argument.end] for argument in definition.arguments)
-    return f"{definition.base.text}({', '.join(arguments)})"
+    return " ".join(f"{definition.base.text}({', '.join(arguments)})".split())

@@ -11,7 +11,7 @@ from archdsl.elaborate.naming import Frame, refused_name
 from archdsl.elaborate.replay import Replayer
 from archdsl.elaborate.values import SILENT, BlockValue, Env, Partial, Shared
 from archdsl.graph import Activation
-from archdsl.layers.call import Call
+from archdsl.layers.call import Call, Parameter
 from archdsl.source import Span
 from archdsl.syntax import tree
 
@@ -264,14 +264,16 @@ class Use(NamedTuple):
         """The use that begins with the node `first`."""
         nodes = builder.nodes[first:]
         weights, modules, wiring = {}, {}, []
-        alone = len(nodes) == 1 and not nodes[0].layer.is_module  # an expression, and no part of a module
+        only = builder.applied[first] if len(nodes) == 1 else None
+        alone = only is not None and not (only.layer.is_module or only.weights)  # no part of a module
         for node in nodes:
             applied = builder.applied[node.index]
             shapes = {**applied.weights, **node.layer.buffers(*applied.inputs)}
             weights[node.path] = (node.layer.word, shapes)
             lowered = node.layer.lower(*applied.inputs)
             if not alone:
-                modules[node.path] = lowered.text() if isinstance(lowered, Call) else lowered.template
+                made = lowered.call if isinstance(lowered, Parameter) else lowered
+                modules[node.path] = made.text() if isinstance(made, Call) else made.template
                 wiring.append(
                     tuple((value.node - first, value.output) if value.node >= first else None for value in node.inputs)
                 )

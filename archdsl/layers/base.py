@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError, PydanticUndefined
 
 from archdsl import limits
-from archdsl.layers.call import Call, Expression
+from archdsl.layers.call import Call, Expression, Parameter
 from archdsl.layers.geometry import Geometry, Window
 from archdsl.layers.tensor import Kind, Tensor, product
 
@@ -230,6 +230,8 @@ class Layer(BaseModel):
     """Whether the module takes torch's `inplace=True`."""
     rewritable: ClassVar[bool] = False
     """Whether the next layer may overwrite its output: it is no view, and its backward pass does not read it."""
+    channels_last: ClassVar[bool] = False
+    """Whether a map that comes out of it lies in memory with its channels last."""
     torch_name: ClassVar[str] = ""
     """What it is called in torch, for the reference page."""
 
@@ -247,7 +249,7 @@ class Layer(BaseModel):
         return inputs[0]
 
     def weights(self, *inputs: Tensor) -> Shapes:
-        """The parameters: name to shape, in the order of torch's `state_dict()`."""
+        """The parameters: name to shape, in the order of torch's `state_dict()`; "" names the layer itself."""
         return {}
 
     def buffers(self, *inputs: Tensor) -> Shapes:
@@ -271,7 +273,7 @@ class Layer(BaseModel):
         positions = product(output.space)
         return None if positions is None else positions * (product(weight) or 0)
 
-    def lower(self, *inputs: Tensor) -> Call | Expression:
+    def lower(self, *inputs: Tensor) -> Call | Expression | Parameter:
         """What it is in the generated source."""
         raise NotImplementedError
 

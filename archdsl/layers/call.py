@@ -61,6 +61,21 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter that the module around holds itself: its constructor, and the expression that uses it.
+
+    In the expression's template `{self}` stands for the parameter.
+    """
+
+    call: Call
+    expression: Expression
+
+    def using(self, name: str) -> Expression:
+        """The expression, with the parameter by its name in the module."""
+        return Expression(self.expression.template.replace("{self}", name))
+
+
+@dataclass(frozen=True, slots=True)
 class Expression:
     """What has no module of its own: `Expression("{0} + {1}")`, with the inputs' variables for the numbers.
 

@@ -6,7 +6,19 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from archdsl.layers import activation as act
-from archdsl.layers import border, convolution, elementwise, linear, merge, pooling, regularization, resampling, reshape
+from archdsl.layers import (
+    attention,
+    border,
+    convolution,
+    elementwise,
+    linear,
+    merge,
+    parameter,
+    pooling,
+    regularization,
+    resampling,
+    reshape,
+)
 from archdsl.layers import channel_activation as channel
 from archdsl.layers import normalization as norm
 
@@ -113,8 +125,15 @@ STANDARD = Catalog(
     regularization.AlphaDropout,
     regularization.StochasticDepth,
     linear.Linear,
+    linear.Pointwise,
     linear.Embedding,
     linear.Identity,
+    parameter.LayerScale,
+    parameter.Positions,
+    parameter.ClassToken,
+    attention.Attention,
+    attention.WindowAttention,
+    attention.PartitionAttention,
     merge.Add,
     merge.Subtract,
     merge.Multiply,
@@ -127,6 +146,8 @@ STANDARD = Catalog(
     reshape.Reshape,
     reshape.ToTokens,
     reshape.ToMap,
+    reshape.Token,
+    reshape.Patches,
     reshape.Split,
     reshape.Shuffle,
     border.Pad,

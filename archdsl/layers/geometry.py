@@ -225,6 +225,31 @@ class Adaptive(NamedTuple):
         return f"{size} cut into {self.output(size)} windows"
 
 
+class Tiles(NamedTuple):
+    """An axis cut into tiles, each position of which sees the whole tile; the first tile ends at `shift`, if not 0."""
+
+    size: int
+    shift: int = 0
+
+    @property
+    def up(self) -> int:
+        return self.size
+
+    @property
+    def down(self) -> int:
+        return self.size
+
+    def taps(self, phase: int) -> range:
+        first = self.shift if phase >= self.shift else self.shift - self.size
+        return range(first, first + self.size)
+
+    def output(self, size: Size) -> Size:
+        return size
+
+    def formula(self, size: Size) -> str:
+        return f"{size} in tiles of {self.size}"
+
+
 def _scaled(size: Size, source: int, target: int) -> Size:
     """The size that comes out where `source` becomes `target`: a ratio, so that 1 to 2 doubles any size."""
     if isinstance(size, int):

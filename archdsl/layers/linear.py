@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from archdsl.layers.base import (
+    TO_MAP,
     Count,
     Flag,
     Layer,
@@ -20,16 +21,11 @@ from archdsl.layers.initialization import Initialization, initializers
 from archdsl.layers.tensor import Kind, Tensor
 
 
-class Linear(Layer):
-    """Multiplies a vector, or each token, with a learned matrix: a fully connected layer."""
+class _Matrix(Layer):
+    """Multiplies features with a learned matrix."""
 
-    word: ClassVar[str] = "fc"
-    aliases: ClassVar[tuple[str, ...]] = ("linear",)
     family: ClassVar[str] = "linear"
-    accepts: ClassVar[tuple[Kind, ...]] = ("vector", "tokens")
-    conversions: ClassVar[Mapping[Kind, str]] = {"map": "flatten", "ids": "embedding D"}
     rewritable: ClassVar[bool] = True
-    torch_name: ClassVar[str] = "torch.nn.Linear"
 
     features: Count = positional("size of the result")
     bias: Flag = option(None, "whether a learned number is added to each feature", True)
@@ -50,8 +46,29 @@ class Linear(Layer):
     def lower(self, *inputs: Tensor) -> Call:
         channels = inputs[0].channels
         assert isinstance(channels, int)
+        constructor = "ChannelLinear" if inputs[0].kind == "map" else "nn.Linear"
         start = initializers(self.init, self.bias)
-        return Call("nn.Linear", channels, self.features, initializers=start, **changed(self, "bias"))
+        return Call(constructor, channels, self.features, initializers=start, **changed(self, "bias"))
+
+
+class Linear(_Matrix):
+    """Multiplies a vector, or each token, with a learned matrix: a fully connected layer."""
+
+    word: ClassVar[str] = "fc"
+    aliases: ClassVar[tuple[str, ...]] = ("linear",)
+    accepts: ClassVar[tuple[Kind, ...]] = ("vector", "tokens")
+    conversions: ClassVar[Mapping[Kind, str]] = {"map": "flatten", "ids": "embedding D"}
+    torch_name: ClassVar[str] = "torch.nn.Linear"
+
+
+class Pointwise(_Matrix):
+    """Multiplies the channels at each position of a map with a learned matrix: `fc` for maps."""
+
+    word: ClassVar[str] = "pointwise"
+    accepts: ClassVar[tuple[Kind, ...]] = ("map",)
+    conversions: ClassVar[Mapping[Kind, str]] = TO_MAP
+    channels_last: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.Linear, with the channels moved to the end for it"
 
 
 class Embedding(Layer):

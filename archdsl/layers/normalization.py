@@ -143,6 +143,7 @@ class LayerNorm(_Normalization):
     """Normalises over the channels at each position."""
 
     word: ClassVar[str] = "layernorm"
+    channels_last: ClassVar[bool] = True
     aliases: ClassVar[tuple[str, ...]] = ("ln",)
     torch_name: ClassVar[str] = "torch.nn.LayerNorm; over a map, with the channels moved to the end for it"
 
@@ -165,6 +166,7 @@ class RMSNorm(Layer):
     """Divides by the root mean square of the channels at each position."""
 
     word: ClassVar[str] = "rmsnorm"
+    channels_last: ClassVar[bool] = True
     family: ClassVar[str] = "normalization"
     rewritable: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.RMSNorm; over a map, with the channels moved to the end for it"

@@ -30,6 +30,8 @@ _VALUES = {
     "p": "0.2",
     "threshold": "0.1",
     "value": "0",
+    "heads": "4",
+    "index": "0",
 }
 """What the example gives for an argument that has to be given."""
 
@@ -39,6 +41,7 @@ _CALLS = {
     "crop": "crop 1",
     "to_map": "to_map 8x8",
     "lrn": "lrn 5",
+    "partition_attention": "partition_attention 4 w8",
     "id": "( conv 16 k3 p1 | id ) -> add",
 }
 """Examples of calls, where the arguments that have to be given do not make a good one."""

@@ -16,12 +16,15 @@ from archdsl.layers.base import (
     PerAxisOrNone,
     Problem,
     Reach,
+    Whole,
+    channels_problems,
     each,
     positional,
     whole,
 )
 from archdsl.layers.call import Call, Expression
 from archdsl.layers.convolution import groups_problems
+from archdsl.layers.geometry import Window, outputs
 from archdsl.layers.tensor import ANY, Kind, Size, Tensor, product
 
 
@@ -153,6 +156,70 @@ class ToMap(_Reshape):
     def lower(self, *inputs: Tensor) -> Expression:
         target = self.target(inputs[0])
         return Expression("{0}.transpose(1, 2)" + (f".unflatten(2, {target})" if len(target) > 1 else ""))
+
+
+class Token(_Reshape):
+    """Takes one token of a sequence, as a vector: the class token is the first."""
+
+    word: ClassVar[str] = "token"
+    accepts: ClassVar[tuple[Kind, ...]] = ("tokens",)
+    conversions: ClassVar[Mapping[Kind, str]] = {"map": "to_tokens", "vector": "reshape CxHxW", "ids": "embedding D"}
+    is_module: ClassVar[bool] = False
+    torch_name: ClassVar[str] = "indexing"
+
+    index: Whole = positional("its number, from 0; from the end with -1")
+
+    def check(self, *inputs: Tensor) -> Iterator[Problem]:
+        length = inputs[0].space[0]
+        if isinstance(length, int) and not -length <= self.index < length:
+            yield Problem(
+                "bounds",
+                f"{self.word} {self.index} is none of the {length} tokens",
+                parameter="index",
+                help=f"tokens go from 0 to {length - 1}",
+            )
+
+    def output(self, *inputs: Tensor) -> Tensor:
+        return Tensor("vector", (inputs[0].channels,))
+
+    def lower(self, *inputs: Tensor) -> Expression:
+        return Expression(f"{{0}}[:, {self.index}]")
+
+
+class Patches(_Reshape):
+    """Joins the channels of neighbouring positions: C x H x W becomes 4*C x H/2 x W/2 (Swin's patch merging).
+
+    The channels of a patch stand column by column; an odd map is padded with zeros at its end.
+    """
+
+    word: ClassVar[str] = "patches"
+    channels_last: ClassVar[bool] = True
+    accepts: ClassVar[tuple[Kind, ...]] = ("map",)
+    conversions: ClassVar[Mapping[Kind, str]] = TO_MAP
+    ranks: ClassVar[tuple[int, ...]] = (2,)
+    torch_name: ClassVar[str] = "torchvision's patch merging, before its linear layer"
+
+    size: Count = positional("height and width of a patch", 2)
+
+    def windows(self, x: Tensor) -> tuple[Window, ...]:
+        """The patches along each axis; the padding at the end as far as it is known."""
+        ends = [-size % self.size if isinstance(size, int) else 0 for size in x.space]
+        return tuple(Window(self.size, self.size, after=end) for end in ends)
+
+    def check(self, *inputs: Tensor) -> Iterator[Problem]:
+        yield from channels_problems(self, inputs[0])
+
+    def output(self, *inputs: Tensor) -> Tensor:
+        x = inputs[0]
+        assert isinstance(x.channels, int)
+        space = outputs(self.windows(x), x.space)
+        return Tensor("map", (x.channels * self.size**2, *space))
+
+    def reach(self, *inputs: Tensor) -> Reach:
+        return Reach(self.windows(inputs[0]))
+
+    def lower(self, *inputs: Tensor) -> Call:
+        return Call("Patches", self.size)
 
 
 class Split(_Reshape):

@@ -33,18 +33,240 @@ class StochasticDepth(nn.Module):
         if not self.training or self.p == 0.0:
             return x
         rows = x.shape[0] if self.mode == "row" else 1
-        keep = x.new_empty([rows] + [1] * (x.ndim - 1)).bernoulli_(1.0 - self.p)
+        shape = [rows] + [1] * (x.ndim - 1)
+        keep = torch.empty(shape, dtype=x.dtype, device=x.device).bernoulli_(1.0 - self.p)
         if self.p < 1.0:
-            keep = keep / (1.0 - self.p)
+            keep.div_(1.0 - self.p)
         return x * keep
 
     def extra_repr(self) -> str:
         return f"p={self.p}, mode={self.mode}"
 '''
 
+_FILLED = '''
+def filled(*shape: int, value: float) -> nn.Parameter:
+    """A parameter that begins with one number everywhere."""
+    return nn.Parameter(torch.full(shape, value))
+'''
+
+_RANDOM_NORMAL = '''
+def random_normal(*shape: int, std: float) -> nn.Parameter:
+    """A parameter that begins with numbers of a normal distribution."""
+    return nn.Parameter(torch.empty(shape).normal_(std=std))
+'''
+
+_CHANNEL_LINEAR = '''
+class ChannelLinear(nn.Linear):
+    """A linear layer over the channels of a map, at each position."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+'''
+
+_CHANNEL_GELU = '''
+class ChannelGELU(nn.GELU):
+    """GELU of a map that lies in memory with its channels last."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+'''
+
+_PATCHES = '''
+class Patches(nn.Module):
+    """Joins the channels of each patch of a map, column by column; an odd map is padded at its end."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        size = self.size
+        x = x.movedim(1, -1)
+        x = nn.functional.pad(x, (0, 0, 0, -x.shape[2] % size, 0, -x.shape[1] % size))
+        parts = [x[:, i::size, j::size] for j in range(size) for i in range(size)]
+        return torch.cat(parts, dim=-1).movedim(-1, 1)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}"
+'''
+
+_SELF_ATTENTION = '''
+class SelfAttention(nn.MultiheadAttention):
+    """Attention of the tokens of a sequence to each other."""
+
+    def __init__(self, features: int, heads: int, dropout: float = 0.0, bias: bool = True) -> None:
+        super().__init__(features, heads, dropout=dropout, bias=bias, batch_first=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x, x, x, need_weights=False)[0]
+'''
+
+_WINDOW_ATTENTION = '''
+class WindowAttention(nn.Module):
+    """Attention within windows of a map, shifted or not, with learned biases for the relative positions."""
+
+    def __init__(self, features: int, heads: int, window: int, shift: int) -> None:
+        super().__init__()
+        self.heads, self.window, self.shift = heads, window, shift
+        self.qkv = nn.Linear(features, 3 * features)
+        self.proj = nn.Linear(features, features)
+        self.make_biases()
+        at = torch.arange(window)
+        rows, columns = (grid.flatten() for grid in torch.meshgrid(at, at, indexing="ij"))
+        down, right = (axis[:, None] - axis[None, :] + window - 1 for axis in (rows, columns))
+        self.register_buffer("relative_position_index", (down * (2 * window - 1) + right).flatten())
+
+    def make_biases(self) -> None:
+        self.relative_position_bias_table = nn.Parameter(torch.zeros((2 * self.window - 1) ** 2, self.heads))
+        nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
+
+    def biases(self) -> torch.Tensor:
+        """What is added to the products of the positions of a window: 1 x heads x positions x positions."""
+        return self.looked_up(self.relative_position_bias_table)
+
+    def looked_up(self, table: torch.Tensor) -> torch.Tensor:
+        biases = table[self.relative_position_index].view(self.window**2, self.window**2, -1)
+        return biases.permute(2, 0, 1).contiguous().unsqueeze(0)
+
+    def bias(self) -> torch.Tensor | None:
+        """What the projection to queries, keys and values adds."""
+        return self.qkv.bias
+
+    def products(self, q: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+        return (q * q.shape[-1] ** -0.5).matmul(k.transpose(-2, -1))
+
+    def mask(self, x: torch.Tensor, shifts: tuple[int, int]) -> torch.Tensor:
+        """For each window, which of its positions were not neighbours before the shift."""
+        height, width = x.shape[1:3]
+        size = self.window
+        regions = x.new_zeros((height, width))
+        number = 0
+        for rows in ((0, -size), (-size, -shifts[0]), (-shifts[0], None)):
+            for columns in ((0, -size), (-size, -shifts[1]), (-shifts[1], None)):
+                regions[rows[0] : rows[1], columns[0] : columns[1]] = number
+                number += 1
+        regions = regions.view(height // size, size, width // size, size)
+        regions = regions.permute(0, 2, 1, 3).reshape(-1, size * size)
+        apart = regions.unsqueeze(1) - regions.unsqueeze(2)
+        return apart.masked_fill(apart != 0, -100.0).masked_fill(apart == 0, 0.0)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        biases = self.biases()
+        x = x.movedim(1, -1)
+        batch, height, width, features = x.shape
+        size, heads = self.window, self.heads
+        x = nn.functional.pad(x, (0, 0, 0, -width % size, 0, -height % size))
+        rows, columns = x.shape[1] // size, x.shape[2] // size
+        shifts = (self.shift if rows > 1 else 0, self.shift if columns > 1 else 0)
+        if any(shifts):
+            mask = self.mask(x, shifts)
+            x = x.roll((-shifts[0], -shifts[1]), dims=(1, 2))
+        x = x.view(batch, rows, size, columns, size, features).permute(0, 1, 3, 2, 4, 5)
+        x = x.reshape(-1, size * size, features)
+        qkv = nn.functional.linear(x, self.qkv.weight, self.bias())
+        qkv = qkv.reshape(len(x), size * size, 3, heads, features // heads).permute(2, 0, 3, 1, 4)
+        scores = self.products(qkv[0], qkv[1]) + biases
+        if any(shifts):
+            scores = scores.view(batch, rows * columns, heads, size * size, size * size)
+            scores = (scores + mask.unsqueeze(1).unsqueeze(0)).view(-1, heads, size * size, size * size)
+        x = scores.softmax(dim=-1).matmul(qkv[2]).transpose(1, 2).reshape(len(x), size * size, features)
+        x = self.proj(x)
+        x = x.view(batch, rows, columns, size, size, features).permute(0, 1, 3, 2, 4, 5)
+        x = x.reshape(batch, rows * size, columns * size, features)
+        if any(shifts):
+            x = x.roll(shifts, dims=(1, 2))
+        return x[:, :height, :width].contiguous().movedim(-1, 1)
+'''
+
+_COSINE_WINDOW_ATTENTION = '''
+class CosineWindowAttention(WindowAttention):
+    """Window attention by cosine similarity, with position biases from a small network (Swin Transformer V2)."""
+
+    def __init__(self, features: int, heads: int, window: int, shift: int) -> None:
+        super().__init__(features, heads, window, shift)
+        self.logit_scale = nn.Parameter(torch.log(10 * torch.ones(heads, 1, 1)))
+        self.cpb_mlp = nn.Sequential(nn.Linear(2, 512), nn.ReLU(inplace=True), nn.Linear(512, heads, bias=False))
+        nn.init.zeros_(self.qkv.bias[features : 2 * features])
+
+    def make_biases(self) -> None:
+        far = self.window - 1
+        at = torch.arange(-far, far + 1, dtype=torch.float32)
+        table = torch.stack(torch.meshgrid(at, at, indexing="ij"), dim=-1).unsqueeze(0) / far * 8
+        self.register_buffer("relative_coords_table", table.sign() * (table.abs() + 1.0).log2() / 3.0)
+
+    def biases(self) -> torch.Tensor:
+        return 16 * self.looked_up(self.cpb_mlp(self.relative_coords_table).view(-1, self.heads)).sigmoid()
+
+    def bias(self) -> torch.Tensor | None:
+        bias = self.qkv.bias.clone()
+        bias[len(bias) // 3 : len(bias) // 3 * 2].zero_()  # keys have none
+        return bias
+
+    def products(self, q: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+        cosines = nn.functional.normalize(q, dim=-1) @ nn.functional.normalize(k, dim=-1).transpose(-2, -1)
+        return cosines * self.logit_scale.clamp(max=4.605170185988092).exp()  # the logarithm of 100
+'''
+
+_PARTITION_ATTENTION = '''
+class PartitionAttention(nn.Module):
+    """Attention within windows of a map, or within grids of far positions, with biases for the relative ones."""
+
+    def __init__(self, features: int, heads: int, window: int, grid: bool = False) -> None:
+        super().__init__()
+        self.heads, self.window, self.grid = heads, window, grid
+        self.to_qkv = nn.Linear(features, 3 * features)
+        self.merge = nn.Linear(features, features)
+        self.relative_position_bias_table = nn.Parameter(torch.empty((2 * window - 1) ** 2, heads))
+        nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
+        at = torch.arange(window)
+        rows, columns = (axis.flatten() for axis in torch.meshgrid(at, at, indexing="ij"))
+        down, right = (axis[:, None] - axis[None, :] + window - 1 for axis in (rows, columns))
+        self.register_buffer("relative_position_index", down * (2 * window - 1) + right)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        batch, features, height, width = x.shape
+        size, heads = self.window, self.heads
+        tall, wide = (height // size, width // size) if self.grid else (size, size)
+        x = x.reshape(batch, features, height // tall, tall, width // wide, wide).permute(0, 2, 4, 3, 5, 1)
+        x = x.reshape(batch, -1, tall * wide, features)
+        if self.grid:
+            x = x.swapaxes(-2, -3)
+        groups, length = x.shape[1:3]
+        q, k, v = (
+            part.reshape(batch, groups, length, heads, features // heads).permute(0, 1, 3, 2, 4)
+            for part in self.to_qkv(x).chunk(3, dim=-1)
+        )
+        scores = q @ (k * features**-0.5).transpose(-2, -1)
+        biases = self.relative_position_bias_table[self.relative_position_index.view(-1)]
+        biases = biases.view(length, length, -1).permute(2, 0, 1).contiguous().unsqueeze(0)
+        x = (scores + biases).softmax(dim=-1) @ v
+        x = self.merge(x.permute(0, 1, 3, 2, 4).reshape(batch, groups, length, features))
+        if self.grid:
+            x = x.swapaxes(-2, -3)
+        x = x.reshape(batch, height // tall, width // wide, tall, wide, features)
+        return x.permute(0, 5, 1, 3, 2, 4).reshape(batch, features, height, width)
+'''
+
 HELPERS: Final[dict[str, str]] = {
     "ChannelLayerNorm": _CHANNEL_LAYER_NORM.lstrip(),
     "ChannelRMSNorm": _CHANNEL_RMS_NORM.lstrip(),
     "StochasticDepth": _STOCHASTIC_DEPTH.lstrip(),
+    "filled": _FILLED.lstrip(),
+    "random_normal": _RANDOM_NORMAL.lstrip(),
+    "ChannelLinear": _CHANNEL_LINEAR.lstrip(),
+    "ChannelGELU": _CHANNEL_GELU.lstrip(),
+    "Patches": _PATCHES.lstrip(),
+    "SelfAttention": _SELF_ATTENTION.lstrip(),
+    "WindowAttention": _WINDOW_ATTENTION.lstrip(),
+    "CosineWindowAttention": _COSINE_WINDOW_ATTENTION.lstrip(),
+    "PartitionAttention": _PARTITION_ATTENTION.lstrip(),
 }
 """The source of each class, by its name: a constructor without a dot is one of these."""
+
+NEEDS: Final[dict[str, str]] = {"CosineWindowAttention": "WindowAttention"}
+"""What must stand before a class: the one that it is made from."""
+
+CHANNELS_LAST: Final[dict[str, str]] = {"nn.GELU": "ChannelGELU"}
+"""What takes the place of a module behind one whose result lies in memory with the channels last: torch has a faster
+way for a tensor that is contiguous.
+"""

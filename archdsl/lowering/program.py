@@ -10,7 +10,7 @@ from archdsl.diagnostics.escape import printable
 from archdsl.layers.call import Call, Initializer, literal
 from archdsl.lowering.classes import DEFAULTS, Class, Classes, Instance, Made, Sequence, Tree, options_of, outputs_class
 from archdsl.lowering.forward import Line
-from archdsl.lowering.helpers import HELPERS
+from archdsl.lowering.helpers import HELPERS, NEEDS
 from archdsl.lowering.modules import Run, lowered, runs, uses
 
 if TYPE_CHECKING:
@@ -117,10 +117,9 @@ class _Printer:
 
     def child(self, name: str, tree: Tree, slots: Iterator[str]) -> list[str]:
         comment = _comment(tree.span)
-        digit = name.isdigit()
-        opening = f'self.add_module("{name}", ' if digit else f"self.{name} = "
+        opening, closing = (f"self.{name} = ", "") if name.isidentifier() else (f'self.add_module("{name}", ', ")")
         text = self.constructor(tree, slots, 8)
-        lines = (opening + text + (")" if digit else "")).split("\n")
+        lines = (opening + text + closing).split("\n")
         first = f"        {lines[0]}{comment}"
         if len(lines) == 1 and len(first) > _WIDTH:
             head, _, rest = lines[0].partition("(")
@@ -146,6 +145,8 @@ class _Printer:
             if name not in defaults or text != literal(defaults[name]):
                 arguments.append(f"{name}={text}")
         if "." not in call.constructor:
+            if (base := NEEDS.get(call.constructor)) is not None:
+                self.helpers[base] = None
             self.helpers[call.constructor] = None
         text = _call(call.constructor, arguments, indent)
         return f"{self.initializer(call)}({text})" if call.initializers else text

@@ -18,6 +18,7 @@ from torch import nn
 
 from archdsl.elaborate.naming import refused_name
 from archdsl.layers import STANDARD, Call, Catalog, Layer, Tensor
+from archdsl.layers.call import Parameter
 from archdsl.lowering.helpers import HELPERS
 from archdsl.syntax import tree
 from archdsl.torch.vision import import_torchvision
@@ -49,6 +50,25 @@ class Value(NamedTuple):
     number: int
     kind: Any
     vocabulary: int | None = None
+
+
+class Held(nn.Module):
+    """A parameter that its layer's module holds itself, and what is done with it."""
+
+    def __init__(self, lowered: Parameter) -> None:
+        super().__init__()
+        self.parameter = eval(lowered.call.text(), SCOPE)
+        self.use = eval(f"lambda x, parameter: {lowered.using('parameter').text(['x'])}", SCOPE)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.use(x, self.parameter)
+
+
+def state_of(path: str, module: nn.Module) -> dict[str, torch.Tensor]:
+    """What a module adds to the network's `state_dict()`."""
+    if isinstance(module, Held):
+        return {path: module.parameter.detach()}
+    return {f"{path}.{name}": value for name, value in module.state_dict().items()}
 
 
 @dataclass(frozen=True)
@@ -670,13 +690,13 @@ class Reference:
         lowered = layer.lower(*tensors)
         xs = [self.tensors[value.number] for value in inputs]
         reused = False
-        if isinstance(lowered, Call):
-            text = lowered.text()
+        if isinstance(lowered, Call | Parameter):
+            text = lowered.text() if isinstance(lowered, Call) else lowered.call.text()
             known = self.modules.get(path)
             if known is not None and known[0] != text:
                 raise RefusedError("a shared module would be another one here")
             reused = known is not None
-            run: Any = known[1] if known else eval(text, SCOPE)
+            run: Any = known[1] if known else eval(text, SCOPE) if isinstance(lowered, Call) else Held(lowered)
             if isinstance(run, nn.Module) and not known:
                 run.double().train()
             self.modules[path] = (text, run)
@@ -733,6 +753,15 @@ class Reference:
                 if not isinstance(base, tuple) or not _whole(index):
                     raise RefusedError("no element")
                 return base[int(index)]
+            case tree.Slice():
+                base = self.value(node.base, scope)
+                first = 0 if node.first is None else self.value(node.first, scope)
+                if not isinstance(base, tuple) or not _whole(first):
+                    raise RefusedError("no part")
+                stop = len(base) if node.stop is None else self.value(node.stop, scope)
+                if not _whole(stop) or first < 0 or stop < first or stop > len(base):
+                    raise RefusedError("no part")
+                return tuple(base[number] for number in range(int(first), int(stop)))
             case tree.Function():
                 return self.function(node, scope)
             case tree.Unary():
@@ -828,6 +857,8 @@ def _meant(layer: Any, tensors: tuple[Tensor, ...], results: tuple[torch.Tensor,
         case "upsample":
             ways = [layer.factor is not None, layer.size is not None, layer.like]
             return ways.count(True) == 1 and all(factor == int(factor) for factor in _each(layer.factor or 1, 1))
+        case "window_attention":
+            return 0 <= layer.shift < layer.window and (layer.window > 1 or not layer.cosine)
         case "prelu":
             return not (layer.per_channel and first.kind == "tokens")
     if layer.family == "merge":

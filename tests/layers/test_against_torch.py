@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from archdsl.layers import STANDARD, Call, Layer, Tensor
+from archdsl.layers.call import Parameter
 from archdsl.lowering.helpers import HELPERS
 
 from .examples import EXAMPLES, Example, example
@@ -30,9 +32,23 @@ def values(tensors: tuple[Tensor, ...], batch: int = BATCH) -> list[torch.Tensor
     ]
 
 
+class Held(nn.Module):
+    """A module that holds a parameter and uses it as its layer says."""
+
+    def __init__(self, lowered: Parameter) -> None:
+        super().__init__()
+        self.parameter = eval(lowered.call.text(), SCOPE)
+        self.use = eval(f"lambda x, parameter: {lowered.using('parameter').text(['x'])}", SCOPE)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.use(x, self.parameter)
+
+
 def build(layer: Layer, tensors: tuple[Tensor, ...], inplace: bool = False) -> Any:
     """The layer as a module, or as a function of its inputs."""
     lowered = layer.lower(*tensors)
+    if isinstance(lowered, Parameter):
+        return Held(lowered)
     if isinstance(lowered, Call):
         options = dict(lowered.options) | ({"inplace": True} if inplace else {})
         return eval(Call(lowered.constructor, *lowered.arguments, **options).text(), SCOPE)
@@ -68,26 +84,33 @@ def test_the_declaration_is_what_torch_does(example: Example) -> None:
     declared = layer.output(*tensors)
     assert shapes(result) == [x.dims for x in ((declared,) if isinstance(declared, Tensor) else declared)]
     state = module.state_dict() if isinstance(module, nn.Module) else {}
-    expected = {**layer.weights(*tensors), **layer.buffers(*tensors)}
+    weights = {name or "parameter": shape for name, shape in layer.weights(*tensors).items()}
+    buffers = dict(layer.buffers(*tensors))
+    expected = {**weights, **buffers}
     assert {name: tuple(x.shape) for name, x in state.items()} == expected
-    assert list(state) == list(expected)
+    assert [name for name in state if name in weights] == list(weights)
+    assert [name for name in state if name in buffers] == list(buffers)
     parameters = [name for name, _ in module.named_parameters()] if isinstance(module, nn.Module) else []
-    assert parameters == list(layer.weights(*tensors))
-    assert isinstance(module, nn.Module) == layer.is_module or isinstance(layer, STANDARD.find("upsample"))  # type: ignore[arg-type]
+    assert parameters == list(weights)
+    is_module = isinstance(module, nn.Module) and not isinstance(module, Held)
+    assert is_module == layer.is_module or isinstance(layer, STANDARD.find("upsample"))  # type: ignore[arg-type]
 
 
-@each_example(*(layer.word for layer in STANDARD.layers if layer.family in ("convolution", "linear")))
+MULTIPLYING = ("convolution", "linear", "attention")
+
+
+@each_example(*(layer.word for layer in STANDARD.layers if layer.family in MULTIPLYING))
 def test_multiplications_are_those_that_torch_counts(example: Example) -> None:
     layer, tensors = example
     module, inputs = build(layer, tensors), values(tensors, batch=1)
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):  # the products as they are
         module(*inputs)
     assert layer.macs(*tensors) == counter.get_total_flops() / 2
 
 
 def test_other_layers_multiply_nothing() -> None:
     for layer, tensors in EXAMPLES:
-        if layer.family not in ("convolution", "linear"):
+        if layer.family not in MULTIPLYING:
             assert layer.macs(*tensors) == 0
 
 

@@ -1,0 +1,229 @@
+"""Attention: positions that look at each other, in a sequence or within windows of a map."""
+
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+
+from archdsl.layers.base import (
+    GLOBAL,
+    TO_MAP,
+    UNKNOWN_REACH,
+    Count,
+    Flag,
+    Layer,
+    Problem,
+    Reach,
+    Shapes,
+    Share,
+    Whole,
+    changed,
+    channels_problems,
+    option,
+    positional,
+)
+from archdsl.layers.call import Call
+from archdsl.layers.geometry import Tiles
+from archdsl.layers.tensor import Kind, Tensor
+
+_BIAS_FEATURES = 512
+"""The hidden features of the network that gives the position biases of Swin Transformer V2."""
+
+
+class _Attention(Layer):
+    """Mixes positions by how much their features have in common, in several heads."""
+
+    family: ClassVar[str] = "attention"
+    rewritable: ClassVar[bool] = True
+
+    heads: Count = positional("heads, each with its part of the features")
+
+    def check(self, *inputs: Tensor) -> Iterator[Problem]:
+        yield from channels_problems(self, inputs[0])
+        features = inputs[0].channels
+        if isinstance(features, int) and features % self.heads:
+            divisors = [d for d in range(1, min(features, 4096) + 1) if features % d == 0]
+            yield Problem(
+                "groups",
+                f"{self.heads} heads do not divide {features} features",
+                parameter="heads",
+                notes=(f"{features} = {features // self.heads}*{self.heads} + {features % self.heads}",),
+                help=f"{min(divisors, key=lambda d: abs(d - self.heads))} divides {features}",
+            )
+
+
+def _features(x: Tensor) -> int:
+    assert isinstance(x.channels, int)
+    return x.channels
+
+
+def _products(groups: int, length: int, features: int) -> int:
+    """Multiplications of self-attention in each of several groups: projections in and out, and two products."""
+    return groups * length * (4 * features * features + 2 * length * features)
+
+
+class Attention(_Attention):
+    """Every token looks at all tokens (Attention Is All You Need, Vaswani et al., 2017)."""
+
+    word: ClassVar[str] = "attention"
+    aliases: ClassVar[tuple[str, ...]] = ("mha",)
+    accepts: ClassVar[tuple[Kind, ...]] = ("tokens",)
+    conversions: ClassVar[Mapping[Kind, str]] = {
+        "map": "to_tokens",
+        "vector": "reshape CxHxW -> to_tokens",
+        "ids": "embedding D",
+    }
+    torch_name: ClassVar[str] = "torch.nn.MultiheadAttention"
+
+    dropout: Share = option(None, "probability to drop a token's weight", 0.0)
+    bias: Flag = option(None, "whether the projections add learned numbers", True)
+
+    def reach(self, *inputs: Tensor) -> Reach:
+        return GLOBAL
+
+    def weights(self, *inputs: Tensor) -> Shapes:
+        d = _features(inputs[0])
+        matrices = {"in_proj_weight": (3 * d, d), "out_proj.weight": (d, d)}
+        biases = {"in_proj_bias": (3 * d,), "out_proj.bias": (d,)}
+        order = ("in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias")
+        known = {**matrices, **biases} if self.bias else matrices
+        return {name: known[name] for name in order if name in known}
+
+    def macs(self, *inputs: Tensor) -> int | None:
+        """The projections, and the two products of tokens with tokens."""
+        length = inputs[0].space[0]
+        return _products(1, length, _features(inputs[0])) if isinstance(length, int) else None
+
+    def lower(self, *inputs: Tensor) -> Call:
+        return Call("SelfAttention", _features(inputs[0]), self.heads, **changed(self, "dropout", "bias"))
+
+
+class _WindowAttention(_Attention):
+    """Attention within windows of a map, with learned biases for the relative positions."""
+
+    accepts: ClassVar[tuple[Kind, ...]] = ("map",)
+    conversions: ClassVar[Mapping[Kind, str]] = TO_MAP
+    ranks: ClassVar[tuple[int, ...]] = (2,)
+
+    window: Count = option("w", "height and width of a window", 7)
+
+    @property
+    def offsets(self) -> int:
+        """The relative positions along one axis."""
+        return 2 * self.window - 1
+
+
+class WindowAttention(_WindowAttention):
+    """Every position looks at those of its window; the windows may be shifted (Swin Transformer, Liu et al., 2021).
+
+    With `cosine` as in Swin Transformer V2 (2022): cosine similarity with a learned scale, and biases from a small
+    network. Positions beyond the border of the map are zeros; a shift counts where the map is larger than a window.
+    """
+
+    word: ClassVar[str] = "window_attention"
+    channels_last: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torchvision's ShiftedWindowAttention, with the channels moved to the end for it"
+
+    shift: Whole = option("s", "by how much the windows are shifted", 0)
+    cosine: Flag = option(None, "whether to compare by cosine, with biases from a network", False)
+
+    def check(self, *inputs: Tensor) -> Iterator[Problem]:
+        yield from super().check(*inputs)
+        if not 0 <= self.shift < self.window:
+            yield Problem(
+                "bounds",
+                f"{self.word} takes a shift from 0 to {self.window - 1}, below its window of {self.window}, "
+                f"got {self.shift}",
+                parameter="shift",
+                help=f"half the window is usual: {self.window // 2}",
+            )
+        if self.cosine and self.window < 2:
+            yield Problem(
+                "bounds", "cosine attention needs a window of at least 2", parameter="window", help="leave cosine out"
+            )
+
+    def reach(self, *inputs: Tensor) -> Reach:
+        space = inputs[0].space
+        if not all(isinstance(size, int) for size in space):
+            return UNKNOWN_REACH
+        return Reach(tuple(Tiles(self.window, self.shift if size > self.window else 0) for size in space))  # type: ignore[operator]
+
+    def weights(self, *inputs: Tensor) -> Shapes:
+        d = _features(inputs[0])
+        own: Shapes = {"relative_position_bias_table": (self.offsets**2, self.heads)}
+        network: Shapes = {}
+        if self.cosine:
+            own = {"logit_scale": (self.heads, 1, 1)}
+            network = {
+                "cpb_mlp.0.weight": (_BIAS_FEATURES, 2),
+                "cpb_mlp.0.bias": (_BIAS_FEATURES,),
+                "cpb_mlp.2.weight": (self.heads, _BIAS_FEATURES),
+            }
+        projections = {"qkv.weight": (3 * d, d), "qkv.bias": (3 * d,), "proj.weight": (d, d), "proj.bias": (d,)}
+        return {**own, **projections, **network}
+
+    def buffers(self, *inputs: Tensor) -> Shapes:
+        index = {"relative_position_index": (self.window**4,)}
+        return {"relative_coords_table": (1, self.offsets, self.offsets, 2), **index} if self.cosine else index
+
+    def macs(self, *inputs: Tensor) -> int | None:
+        """The projections and the two products within each window, and the network of the biases."""
+        x = inputs[0]
+        windows = 1
+        for size in x.space:
+            if not isinstance(size, int):
+                return None
+            windows *= -(-size // self.window)
+        biases = self.offsets**2 * _BIAS_FEATURES * (2 + self.heads) if self.cosine else 0
+        return _products(windows, self.window**2, _features(x)) + biases
+
+    def lower(self, *inputs: Tensor) -> Call:
+        helper = "CosineWindowAttention" if self.cosine else "WindowAttention"
+        return Call(helper, _features(inputs[0]), self.heads, self.window, self.shift)
+
+
+class PartitionAttention(_WindowAttention):
+    """Every position looks at those of its window, or of its grid over the whole map (MaxViT, Tu et al., 2022)."""
+
+    word: ClassVar[str] = "partition_attention"
+    torch_name: ClassVar[str] = "torchvision's RelativePositionalMultiHeadAttention, within a partition of the map"
+
+    grid: Flag = option(None, "whether a grid of positions far apart, instead of a window of neighbours", False)
+
+    def check(self, *inputs: Tensor) -> Iterator[Problem]:
+        yield from super().check(*inputs)
+        for size, name in zip(inputs[0].space, ("height", "width"), strict=True):
+            if isinstance(size, int) and size % self.window:
+                near = max(size // self.window, 1) * self.window
+                yield Problem(
+                    "split-sizes",
+                    f"windows of {self.window} do not divide a {name} of {size}",
+                    parameter="window",
+                    notes=(f"{size} = {size // self.window}*{self.window} + {size % self.window}",),
+                    help=f"give the map a {name} of {near}, or another window",
+                )
+                return
+
+    def reach(self, *inputs: Tensor) -> Reach:
+        return GLOBAL if self.grid else Reach((Tiles(self.window),) * 2)
+
+    def weights(self, *inputs: Tensor) -> Shapes:
+        d = _features(inputs[0])
+        return {
+            "relative_position_bias_table": (self.offsets**2, self.heads),
+            "to_qkv.weight": (3 * d, d),
+            "to_qkv.bias": (3 * d,),
+            "merge.weight": (d, d),
+            "merge.bias": (d,),
+        }
+
+    def buffers(self, *inputs: Tensor) -> Shapes:
+        return {"relative_position_index": (self.window**2, self.window**2)}
+
+    def macs(self, *inputs: Tensor) -> int | None:
+        """The projections, and the two products within each window."""
+        elements = Tensor("map", (1, *inputs[0].space)).elements
+        if elements is None:
+            return None
+        return _products(elements // self.window**2, self.window**2, _features(inputs[0]))
+
+    def lower(self, *inputs: Tensor) -> Call:
+        return Call("PartitionAttention", _features(inputs[0]), self.heads, self.window, **changed(self, "grid"))

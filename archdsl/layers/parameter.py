@@ -1,0 +1,100 @@
+"""Learned numbers that stand in the flow by themselves: scales, positions, tokens."""
+
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+
+from archdsl.layers.base import Layer, Number, NumberFromZero, Problem, Shapes, channels_problems, option, positional
+from archdsl.layers.call import Call, Expression, Parameter
+from archdsl.layers.tensor import ANY, Kind, Tensor
+
+_TO_TOKENS: Mapping[Kind, str] = {"map": "to_tokens", "vector": "reshape CxHxW -> to_tokens", "ids": "embedding D"}
+
+
+class _Learned(Layer):
+    """A parameter of the module that holds it, and no module of its own."""
+
+    family: ClassVar[str] = "parameter"
+    is_module: ClassVar[bool] = False
+
+    def macs(self, *inputs: Tensor) -> int:
+        """Sums and products with single numbers are not counted."""
+        return 0
+
+
+class LayerScale(_Learned):
+    """Multiplies each channel by a learned number, which begins small (CaiT, Touvron et al., 2021)."""
+
+    word: ClassVar[str] = "layer_scale"
+    rewritable: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.Parameter, torch.mul"
+
+    value: Number = positional("what the numbers begin with", 1e-6)
+
+    def check(self, *inputs: Tensor) -> Iterator[Problem]:
+        yield from channels_problems(self, inputs[0])
+
+    def weights(self, *inputs: Tensor) -> Shapes:
+        x = inputs[0]
+        assert isinstance(x.channels, int)
+        return {"": (x.channels, *((1,) * x.rank if x.kind == "map" else ()))}
+
+    def lower(self, *inputs: Tensor) -> Parameter:
+        call = Call("filled", *self.weights(*inputs)[""], value=self.value)
+        return Parameter(call, Expression("{self} * {0}"))
+
+
+class ClassToken(_Learned):
+    """Puts a learned token before the others (BERT, ViT)."""
+
+    word: ClassVar[str] = "class_token"
+    accepts: ClassVar[tuple[Kind, ...]] = ("tokens",)
+    conversions: ClassVar[Mapping[Kind, str]] = _TO_TOKENS
+    rewritable: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.Parameter, torch.cat"
+
+    def check(self, *inputs: Tensor) -> Iterator[Problem]:
+        yield from channels_problems(self, inputs[0])
+
+    def output(self, *inputs: Tensor) -> Tensor:
+        length, features = inputs[0].dims
+        return Tensor("tokens", (length + 1 if isinstance(length, int) else ANY, features))
+
+    def weights(self, *inputs: Tensor) -> Shapes:
+        features = inputs[0].channels
+        assert isinstance(features, int)
+        return {"": (1, 1, features)}
+
+    def lower(self, *inputs: Tensor) -> Parameter:
+        call = Call("filled", *self.weights(*inputs)[""], value=0.0)
+        return Parameter(call, Expression("torch.cat([{self}.expand({0}.shape[0], -1, -1), {0}], dim=1)"))
+
+
+class Positions(_Learned):
+    """Adds a learned vector to each token, one for each place in the sequence."""
+
+    word: ClassVar[str] = "positions"
+    accepts: ClassVar[tuple[Kind, ...]] = ("tokens",)
+    conversions: ClassVar[Mapping[Kind, str]] = _TO_TOKENS
+    rewritable: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.Parameter, torch.add"
+
+    std: NumberFromZero = option(None, "deviation of the normal distribution that they begin with", 0.02)
+
+    def check(self, *inputs: Tensor) -> Iterator[Problem]:
+        yield from channels_problems(self, inputs[0])
+        if not isinstance(inputs[0].space[0], int):
+            yield Problem(
+                "unknown-size",
+                f"{self.word} has a vector for each token, but the length is not known: {inputs[0]}",
+                help="give the sizes of the input",
+            )
+
+    def weights(self, *inputs: Tensor) -> Shapes:
+        length, features = inputs[0].dims
+        assert isinstance(length, int)
+        assert isinstance(features, int)
+        return {"": (1, length, features)}
+
+    def lower(self, *inputs: Tensor) -> Parameter:
+        call = Call("random_normal", *self.weights(*inputs)[""], std=self.std)
+        return Parameter(call, Expression("{0} + {self}"))
