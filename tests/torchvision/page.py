@@ -1,0 +1,101 @@
+"""The page docs/torchvision.md: what was proven, and how long the specs are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from lines import families
+from proofs import CLASSIFIERS, COLUMNS, NAMES, Row
+from special import SPECIAL
+
+PAGE = Path(__file__).parents[2] / "docs" / "torchvision.md"
+
+HEAD = """\
+# torchvision's networks
+
+<!-- Written by tests/torchvision: run `python -m tests.torchvision --write`. -->
+
+{count} of the {all} classifiers that torchvision has ship as a spec and are compared with torchvision's own:
+
+    python -m tests.torchvision                # all of them, and the table below
+    python -m tests.torchvision resnet50       # one
+    python -m tests.torchvision --write        # and keep the table here
+    pytest tests/torchvision                   # the same proofs as tests
+
+| column | what was compared |
+| :-- | :-- |
+| parameters, G MACs | `num_params` and `_ops` of every set of published weights, the latter to three places |
+| keys | names, shapes and types of the whole `state_dict()`, in the same order but where it says: so many entries |
+| bits | `load_state_dict(strict=True)` takes their state as it is, and in evaluation the results have equal bits |
+| gradients | in training, with the same seed, results have equal bits, and gradients and statistics are the same |
+| structure | a training step gives as many results and draws the same random numbers |
+| operators | a training step, forward, backward and optimizer, runs the same operators one by one |
+
+Gradients are `close` where a sum is taken in another order: the difference of a tensor is then within 1e-4 of
+its length. As the same random numbers are drawn in the same order, each dropout and each stochastic depth is where
+theirs is, with the same probability; as many results means the same auxiliary heads. Where the operators are `others`,
+the reason stands below the table, and all operators that it does not concern are the same ones.
+
+Weights are random and keep activations in range; the image is random and small, since what depends on its size is
+counted, not run. What is special of a network is said in [special.py](../tests/torchvision/special.py); other forms of
+a network that it names, with auxiliary heads or dropout, are proven as well.
+
+## What was proven
+
+"""
+
+
+def rows_of(text: str) -> dict[str, tuple[str, ...]]:
+    """The rows of the table of a page, by the name of the network."""
+    found = {}
+    for line in text.splitlines():
+        name, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+        if name.startswith("`") and len(cells) == len(COLUMNS) - 1:
+            found[name.strip("`")] = tuple(cells)
+    return found
+
+
+def render(rows: Mapping[str, tuple[str, ...]]) -> str:
+    """The page that has these rows."""
+    lines = ["| " + " | ".join(COLUMNS) + " |", "| :-- |" + " --: |" * (len(COLUMNS) - 1)]
+    lines += [f"| `{name}` | {' | '.join(rows[name])} |" for name in NAMES if name in rows]
+    lines += ["", "Where the operators differ:", ""]
+    reasons = {
+        reason: ", ".join(
+            dict.fromkeys(
+                f"`{pattern}` {variant}".strip()
+                for pattern, special in SPECIAL.items()
+                for variant, case in {"": special.case, **special.variants}.items()
+                if reason in case.reason.split("; ")
+            )
+        )
+        for special in SPECIAL.values()
+        for case in (special.case, *special.variants.values())
+        for reason in case.reason.split("; ")
+        if reason
+    }
+    lines += [f"- {reason} ({where})" for reason, where in reasons.items()]
+    for pattern, special in SPECIAL.items():
+        if special.order:
+            lines += ["", f"The state of `{pattern}` stands in another order: {special.order}."]
+    lines += ["", "## How long the texts are", ""]
+    lines += [
+        "Lines without blanks, comments and docstrings; a spec's with those of what it uses of other specs. Of",
+        "torchvision's the second number leaves out imports and what describes published weights.",
+        "",
+        "| spec | networks | lines | torchvision | lines | ratio | of what builds |",
+        "| :-- | --: | --: | :-- | --: | --: | --: |",
+    ]
+    for each in families(NAMES):
+        lines.append(
+            f"| [{each.spec}](../specs/{each.spec}) | {len(each.networks)} | {each.lines} | {', '.join(each.sources)} "
+            f"| {each.theirs} ({each.layers}) | {each.lines / each.theirs:.2f} | {each.lines / each.layers:.2f} |"
+        )
+    return HEAD.format(count=len(rows.keys() & set(NAMES)), all=len(CLASSIFIERS)) + "\n".join(lines) + "\n"
+
+
+def write(rows: Iterable[Row]) -> None:
+    """Keeps these rows in the page, beside those that it has."""
+    kept = rows_of(PAGE.read_text(encoding="utf-8")) if PAGE.exists() else {}
+    PAGE.write_text(render({**kept, **{row.name: row.cells for row in rows}}), encoding="utf-8")
