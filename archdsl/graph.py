@@ -77,16 +77,34 @@ class Activation(NamedTuple):
 
     @property
     def call(self) -> str:
-        """The block with its arguments, as a reader would write it: `basic(128, s=2)`."""
+        """The block with its arguments, as a reader would write it: `basic(128, s=2)`; what is long is cut off."""
         if not self.given:
             return self.definition
-        parts = (shown(value) if name is None else f"{name}={shown(value)}" for name, value in self.given)
+        parts = (_brief(value) if name is None else f"{name}={_brief(value)}" for name, value in self.given)
         return f"{self.definition}({', '.join(parts)})"
 
     @property
     def name(self) -> str:
         """The last part of the path."""
         return self.path.rpartition(".")[2]
+
+
+_ROOM = 80
+"""About how long the text of an argument may be, in the text of a call."""
+
+
+def _brief(value: object, room: int = _ROOM) -> str:
+    """A value as the language writes it, for reading: fractions to four digits, and what is long cut off."""
+    if isinstance(value, tuple):
+        text = ""
+        for item in value:
+            if len(text) > room:
+                return f"[{text}, ...]"
+            text += (", " if text else "") + _brief(item, room - len(text))
+        return f"[{text}]"
+    if isinstance(value, str):
+        return shown(value if len(value) <= room else f"{value[:room]}...")
+    return shown(float(f"{value:.4g}") if isinstance(value, float) else value)
 
 
 def shown(value: object) -> str:

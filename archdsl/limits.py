@@ -48,7 +48,8 @@ SUGGESTIONS = 300
 STEPS = 3_000_000
 """How many steps it may take to write a network out, or all networks of a file that are checked together.
 
-An element, a statement, an operation and a value of a list are a step each, a turn of a loop is 4, a block's call 8.
+An element, a statement, an operation and a value of a list are a step each, a turn of a loop is 4, a block's call 8;
+of a layer with several inputs or results, each of them is one.
 """
 
 NETWORK_STEPS = 3_000

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 PHASES = 4096
 """Beyond so many phases a field is given up as unknown."""
+FARTHEST = 2**62
+"""So is one with larger steps: strides on open sizes may go on without end."""
 
 Interval = tuple[int, int]
 
@@ -146,6 +148,8 @@ def through(axis: AxisField, geometry: Geometry) -> AxisField | None:
     """The field behind one more layer; None where it has too many phases to be written out."""
     up, down = geometry.up, geometry.down
     period, advance, intervals_before = axis
+    if advance > FARTHEST:
+        return None
     if period == up == 1 and (one := intervals_before[0]) is not None:
         taps = geometry.taps(0)
         return AxisField(1, advance * down, ((advance * taps[0] + one[0], advance * taps[-1] + one[1]),))

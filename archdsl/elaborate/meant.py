@@ -119,20 +119,28 @@ def value(name: tree.Name, env: Env, catalog: Catalog, spend: Spend, further: tu
 def _dashed(node: tree.Name, env: Env) -> str | None:
     """The help where a module's name with a dash in it is written for the value that comes out of the module."""
     match = _WITH_DASHES.match(env.source.text, node.start)
-    if match is None or not re.search(rf"\bas\s+{match[0]}(?![\w-])", env.source.text):
+    if match is None:
+        return None
+    given = re.compile(rf"\bas\s+{match[0]}(?![\w-])")
+    if not given.search(env.source.text, max(0, node.start - _AHEAD), node.start + _AHEAD):
         return None
     return (
         f"`{match[0]}` is the name of a module only; that of a value has no `-` in it: `{match[0].replace('-', '_')}`"
     )
 
 
+_AHEAD = 20_000
+"""How many characters are looked through for a name that is given further down."""
+
+
 def named_below(node: tree.Name, env: Env) -> int | None:
     """The line in which a name is given further down in the same definition, or as a `let` in the same file."""
     text = env.source.text
-    end = _DEFINITION.search(text, node.end)
+    last = node.end + _AHEAD
+    end = _DEFINITION.search(text, node.end, last)
     name = re.escape(node.text)
-    found = re.compile(rf"\b(?:as|let|share)\s+{name}\b").search(text, node.end, end.start() if end else len(text))
-    found = found or re.compile(rf"^let\s+{name}\b", re.MULTILINE).search(text, node.end)
+    found = re.compile(rf"\b(?:as|let|share)\s+{name}\b").search(text, node.end, end.start() if end else last)
+    found = found or re.compile(rf"^let\s+{name}\b", re.MULTILINE).search(text, node.end, last)
     return env.source.position(found.start()).line if found else None
 
 

@@ -85,6 +85,8 @@ class Placer:
             if applied is None:
                 return (NOTHING,)
             self.known[key] = applied
+        if (wide := len(inputs) + len(applied.outputs)) > 2:
+            builder.spend(wide, call, env)
         if len(nodes) >= limits.LAYERS:
             builder.too_much(call, env, f"the network has more than {limits.LAYERS:,} layers")
         return builder.add(name, applied, inputs, span)

@@ -26,6 +26,8 @@ class Recording(NamedTuple):
     prefix: str
     inputs: Flow
     outputs: Flow
+    steps: int
+    """What it takes to copy it, besides its layers: the values that flow into and out of those."""
 
 
 class Replayer:
@@ -72,6 +74,7 @@ class Replayer:
             prefix,
             made.inputs,
             made.outputs,
+            sum([len(node.inputs) + len(builder.applied[node.index].outputs) - 2 for node in builder.nodes[nodes:]]),
         )
 
     def replay(self, recording: Recording, head: Activation, call: tree.Call, env: Env) -> Flow:
@@ -80,6 +83,8 @@ class Replayer:
         nodes, activations = builder.nodes, builder.activations
         if len(nodes) + len(recording.nodes) > limits.LAYERS:
             builder.too_much(call, env, f"the network has more than {limits.LAYERS:,} layers")
+        if recording.steps > 0:
+            builder.spend(recording.steps, call, env)
         by = len(nodes) - recording.nodes.start
         by_activation = head.index - recording.activations.start
         first = recording.nodes.start

@@ -9,7 +9,7 @@ from archdsl.graph import Activation, Graph
 from archdsl.reports.schema import FieldReport, LayerReport, ModuleReport, Port, Report, Totals
 
 if TYPE_CHECKING:
-    from archdsl.analyses.fields import Field
+    from archdsl.analyses.fields import AxisField
     from archdsl.layers.tensor import Tensor
     from archdsl.network import Network
     from archdsl.source import Span
@@ -66,7 +66,7 @@ def _layers(network: Network, batch: int) -> tuple[list[int], list[LayerReport]]
         axes, everywhere = field
         key = id(axes)
         if key not in shown:
-            shown[key] = _field(field)
+            shown[key] = field_report(axes) if axes else None
         line = lines.get(span) or lines.setdefault(span, span.line)
         outputs = applied.outputs
         parameters, buffers, _, macs = count
@@ -90,10 +90,8 @@ def _layers(network: Network, batch: int) -> tuple[list[int], list[LayerReport]]
     return numbers, layers
 
 
-def _field(field: Field) -> FieldReport | None:
-    axes = field.axes
-    if not axes:
-        return None
+def field_report(axes: tuple[AxisField, ...]) -> FieldReport:
+    """A local receptive field, as reports give it."""
     first, count = axes[0], len(axes)
     if axes == (first,) * count:
         return FieldReport((first.size,) * count, (first.stride,) * count, (first.padding,) * count)

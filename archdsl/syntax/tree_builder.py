@@ -250,7 +250,7 @@ class TreeBuilder:
         if len(text) > limits.NUMBER_CHARACTERS:
             message = f"this number has more than {limits.NUMBER_CHARACTERS} characters"
             return self.refuse("bad-number", message, token.start, token.end)
-        value = _decimal(text)
+        value = decimal(text)
         if value is None:
             return self.refuse("bad-number", f"`{text}` is too large", token.start, token.end)
         return tree.Number(token.start, token.end, value)
@@ -332,7 +332,7 @@ class TreeBuilder:
     bare_operation = operation
 
 
-def _decimal(text: str) -> int | float | None:
+def decimal(text: str) -> int | float | None:
     """A written number as the integer that it is, or else as a float; None where it is too large."""
     scale = _SCALES.get(text[-1], 0)
     mantissa, _, exponent = text.rstrip("KMGT").lower().partition("e")

@@ -30,6 +30,9 @@ from archdsl.syntax.printer import print_tree
 LAYOUTS = 4
 """The formatter, the printer and the findings for machines are tried on one text of so many."""
 
+LONG = 100_000
+"""Whether what is longer keeps its layout and its tree is not asked: it would be parsed five times."""
+
 WHOLE = 1_000_000
 """Of what is longer than so many characters, pieces are read back: what reads Python and JSON is not archdsl's."""
 
@@ -98,6 +101,8 @@ def laid_out(source: Source, parsed: Parsed) -> None:
     formatted = format_text(source)
     if formatted is None:
         assert parsed.diagnostics
+        return
+    if len(formatted) > LONG:
         return
     again = Source("spec.arch", formatted)
     assert parse(again).file == parsed.file, "another layout, another tree"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import archdsl
 from archdsl import limits, project
 from archdsl.diagnostics import Diagnostic
 from archdsl.layers.catalog import STANDARD
@@ -194,3 +195,33 @@ def test_documentation_of_many_lines_is_read() -> None:
     network, findings = checked("## a\n" * 100_000 + net("relu"))
     assert findings == ()
     assert network.graph.doc.count("\n") == 99_999
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "net n {\n  input 1000x4\n  (split 1000 -> cat) x50000\n}\n",
+        "block b { split 1000 -> cat }\nnet n {\n  input 1000x4\n  b x30000\n}\n",
+    ],
+)
+def test_values_that_flow_are_steps(text: str) -> None:
+    network = archdsl.parse(text)
+    assert [finding.code for finding in network.diagnostics] == ["too-many-layers"]
+    assert sum(len(node.inputs) for node in network.graph.nodes) <= limits.STEPS
+
+
+def test_a_step_in_the_input_that_grows_without_end_is_given_up() -> None:
+    network = archdsl.parse("net n {\n  input 3xHxW\n  (conv 8 k3 s3) x9500\n}\n")
+    fields = [layer.field for layer in network.report().layers]
+    assert fields[30] is not None
+    assert fields[30].stride == (3**31, 3**31)
+    assert fields[-1] is None
+
+
+def test_a_long_argument_is_cut_in_the_text_of_a_call() -> None:
+    items = ", ".join(["[1, 2]"] * 3000)
+    block = f"let t = [{items}]\nblock b(t, s) {{ relu }}\n"
+    text = f'{block}net n {{\n  input 3x4x4\n  b(t, "{"x" * 30_000}") x5000\n}}\n'
+    report = archdsl.parse(text).report()
+    assert max(len(module.call) for module in report.modules) < 300
+    assert report.modules[1].call.startswith("b([[1, 2], [1, 2], ")
