@@ -1,13 +1,20 @@
-"""Writes the pages of docs/ that are made from the code, layers.md and errors.md: `python docs/generate.py`."""
+"""Writes the pages of docs/ that are made from the code: `python docs/generate.py`. The gallery is drawn anew with
+`python docs/generate.py --draw`, since what Graphviz gives depends on its version.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
+import archdsl
 from archdsl.diagnostics import codes
 from archdsl.layers import STANDARD
 from archdsl.layers.page import page
+from archdsl.reports.numbers import engineering, field, thousands
+from archdsl.reports.overview import overview
 
 DOCS = Path(__file__).parent
 NOTE = "<!-- Written by docs/generate.py from {source}: change it there, then run `python docs/generate.py`. -->"
@@ -63,8 +70,47 @@ def _lowered(text: str, levels: int) -> Iterator[str]:
         yield "#" * levels + line if line.startswith("#") and not fenced else line
 
 
-PAGES = {"layers.md": layers, "errors.md": errors}
+def gallery() -> str:
+    """Every network that ships: what it costs, where its spec is, and its picture."""
+    every = [overview(archdsl.load(name)) for name in archdsl.shipped_networks()]
+    lines = [
+        "# The gallery",
+        "",
+        NOTE.format(source="the specs"),
+        "",
+        f"The {len(every)} networks that ship. `archdsl list` prints these figures and chooses by them, and",
+        "`archdsl report` says more of one. MACs are for the input shown; the field is the local one of the",
+        "last layer that has such, with its stride. `archdsl draw resnet50 -o net.svg` makes a picture.",
+    ]
+    for family, members in groupby(every, key=lambda each: each.family):
+        lines += ["", f"## {family}", "", f"Spec: [{family}.arch](../specs/{family}.arch)", ""]
+        lines += [
+            "| network | | year | input | parameters | MACs | field |",
+            "| :-- | :-- | --: | --: | --: | --: | --: |",
+        ]
+        for each in members:
+            costs = f"{thousands(each.parameters)} | {engineering(each.macs)} | {field(each.field)}"
+            picture = f"[{each.name}](gallery/{each.name}.svg)"
+            lines.append(f"| {picture} | {each.title} | {each.year or ''} | {each.input} | {costs} |")
+    lines += ["", "## Pictures", ""]
+    for each in every:
+        image = f'<img src="gallery/{each.name}.svg" alt="The diagram of {each.name}">'
+        lines += [f"<details><summary>{each.name}</summary>", "", image, "", "</details>"]
+    return "\n".join(lines) + "\n"
+
+
+def draw() -> None:
+    """The pictures of the gallery."""
+    folder = DOCS / "gallery"
+    folder.mkdir(exist_ok=True)
+    for name in archdsl.shipped_networks():
+        archdsl.load(name).draw(folder / f"{name}.svg")
+
+
+PAGES = {"layers.md": layers, "errors.md": errors, "gallery.md": gallery}
 
 if __name__ == "__main__":
     for name, write in PAGES.items():
         (DOCS / name).write_text(write(), encoding="utf-8")
+    if "--draw" in sys.argv:
+        draw()

@@ -168,6 +168,11 @@ class Hardsigmoid(Activation):
     rewritable: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.Hardsigmoid"
 
+    @property
+    def works_in_place(self) -> bool:
+        """It could, but torch would then copy the input for the backward pass."""
+        return False
+
 
 class Hardtanh(Activation):
     """Cuts values to an interval."""

@@ -6,8 +6,10 @@ import runpy
 
 import pytest
 
+import archdsl
 from archdsl.diagnostics import codes
 from archdsl.layers import STANDARD
+from archdsl.reports.numbers import engineering
 
 from .pages import ROOT, anchors
 
@@ -18,6 +20,16 @@ PAGES = runpy.run_path(str(ROOT / "docs" / "generate.py"))["PAGES"]
 def test_a_generated_page_is_up_to_date(name: str) -> None:
     written = (ROOT / "docs" / name).read_text(encoding="utf-8")
     assert written == PAGES[name](), "run `python docs/generate.py`"
+
+
+def test_the_gallery_has_a_picture_of_every_network() -> None:
+    """What Graphviz draws depends on its version; `python docs/generate.py --draw` draws them anew."""
+    pictures = {path.stem: path for path in (ROOT / "docs" / "gallery").glob("*.svg")}
+    assert set(pictures) == set(archdsl.shipped_networks())
+    for name, path in pictures.items():
+        said = path.read_text(encoding="utf-8").replace("&#160;", " ")
+        assert f">{name}<" in said
+        assert engineering(archdsl.load(name).totals.parameters) in said
 
 
 def test_every_layer_and_every_code_can_be_linked_to() -> None:

@@ -27,7 +27,7 @@ ENDLESS = 60
 LARGE, LARGE_MEGABYTES = 10_000, 200
 """The layers from which a network counts as large, and the memory from which a process examines no further text."""
 
-ENLARGED = 1 / 100
+ENLARGED = 1 / 1000
 """The share of texts that ask for much."""
 
 

@@ -125,7 +125,7 @@ SPECIAL: dict[str, Special] = {
     "mobilenet_v3_*": Special(
         Case(
             reason=f"{ADDED_THERE}; {GATED}",
-            apart=OF_ADDS | OF_GATES | {"clone", "hardsigmoid", "hardsigmoid_"},
+            apart=OF_ADDS | OF_GATES,
         )
     ),
     "vit_h_14": Special(Case(reason=PERMUTED), size=56, sized="image", smaller=_smaller(56)),
