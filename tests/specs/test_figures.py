@@ -1,0 +1,86 @@
+"""The networks that torchvision does not have: their parameters against sums over the layers of the paper."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+import archdsl
+
+
+def conv(before: int, after: int, taps: int, bias: bool = True) -> int:
+    return before * after * taps + after * bias
+
+
+def fc(before: int, after: int) -> int:
+    return before * after + after
+
+
+def norm(*channels: int) -> int:
+    return 2 * sum(channels)
+
+
+def chain(widths: list[int], taps: int, bias: bool = False) -> int:
+    """Convolutions one after the other."""
+    return sum(conv(a, b, taps, bias) for a, b in pairwise(widths))
+
+
+def separable(widths: list[int]) -> int:
+    """For each step a 3x3 convolution of each channel, one of 1x1, and a normalization behind both."""
+    return sum(9 * a + a * b + norm(a, b) for a, b in pairwise(widths))
+
+
+def gates(depths: list[int]) -> int:
+    """Two dense layers in each bottleneck, with a sixteenth of its channels between them."""
+    return sum(n * (fc(c, c // 16) + fc(c // 16, c)) for n, c in zip(depths, (256, 512, 1024, 2048), strict=True))
+
+
+RESNETS = {50: ([3, 4, 6, 3], 25_557_032), 101: ([3, 4, 23, 3], 44_549_160), 152: ([3, 8, 36, 3], 60_192_808)}
+"""The parameters are torchvision's."""
+DARKNET = [3, 16, 32, 64, 128, 256, 512, 1024, 1024]
+MOBILE = [32, 64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024]
+
+SUMS = {
+    "nin": conv(3, 192, 25) + conv(192, 160, 1) + conv(160, 96, 1)
+    + conv(96, 192, 25) + 2 * conv(192, 192, 1)
+    + conv(192, 192, 9) + conv(192, 192, 1) + conv(192, 10, 1),
+    "all_cnn_c": chain([3, 96, 96, 96, 192, 192, 192, 192], 9, bias=True) + conv(192, 192, 1) + conv(192, 10, 1),
+    "mobilenet_v1": conv(3, 32, 9, bias=False) + norm(32) + separable(MOBILE) + fc(1024, 1000),
+    **{f"se_resnet{depth}": whole + gates(depths) for depth, (depths, whole) in RESNETS.items()},
+    "dcgan_generator": chain([100, 512, 256, 128, 64, 3], 16) + norm(512, 256, 128, 64),
+    "dcgan_discriminator": chain([3, 64, 128, 256, 512, 1], 16) + norm(128, 256, 512),
+    "autoencoder": chain([1, 16, 32], 9, bias=True) + conv(32, 8, 49) + conv(8, 32, 49) + chain([32, 16, 1], 9, bias=True),
+    "text_cnn": 20_000 * 300 + sum(conv(300, 100, k) for k in (3, 4, 5)) + fc(300, 2),
+    "m5": conv(1, 128, 80) + chain([128, 128, 256, 512], 3, bias=True) + norm(128, 128, 256, 512) + fc(512, 10),
+    "vggish": chain([1, 64, 128, 256, 256, 512, 512], 9, bias=True)
+    + fc(512 * 6 * 4, 4096) + fc(4096, 4096) + fc(4096, 128),
+    "tiny_yolo_v2": chain(DARKNET, 9) + norm(*DARKNET[1:]) + conv(1024, 125, 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_parameters_are_those_of_the_layers(name: str) -> None:
+    assert archdsl.load(name).totals.parameters == SUMS[name]
+
+
+def test_mobilenet_has_the_multiplications_of_its_paper() -> None:
+    """Table 4 of the paper: 569 million, and 4.2 million parameters; at half the width 149 and 1.3."""
+    whole, half = archdsl.load("mobilenet_v1").totals, archdsl.load("mobilenet_v1", width=0.5).totals
+    assert (round((whole.macs or 0) / 1e6), round(whole.parameters / 1e6, 1)) == (569, 4.2)
+    assert (round((half.macs or 0) / 1e6), round(half.parameters / 1e6, 1)) == (149, 1.3)
+
+
+def test_the_other_networks_run() -> None:
+    """Forward and backward, where they are small enough for a test."""
+    import torch
+
+    for name in ("nin", "all_cnn_c", "dcgan_generator", "dcgan_discriminator", "autoencoder", "m5", "text_cnn"):
+        network = archdsl.load(name)
+        model = network.compile()
+        shape = network.report().inputs[0].shape
+        given = torch.randint(0, 9, (2, *shape)) if name == "text_cnn" else torch.rand(2, *shape)  # type: ignore[arg-type]
+        result = model(given)
+        result.sum().backward()
+        assert tuple(result.shape[1:]) == network.report().outputs[0].shape
+        assert all(p.grad is not None for p in model.parameters())
