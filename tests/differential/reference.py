@@ -438,7 +438,7 @@ class Reference:
         rows = self.value(loop.rows, scope)
         if loop.stop is not None:
             stop = self.value(loop.stop, scope)
-            if not isinstance(rows, int) or not isinstance(stop, int):
+            if type(rows) is not int or type(stop) is not int:  # yes is none
                 raise RefusedError("a range runs between whole numbers")
             rows = tuple(range(rows, stop))
         if not isinstance(rows, tuple):
@@ -849,6 +849,8 @@ def _meant(layer: Any, tensors: tuple[Tensor, ...], results: tuple[torch.Tensor,
             return layer.size is None or result[1:] == _each(layer.size, len(result) - 1)
         case "crop":
             if (layer.amounts is None) is not layer.like:
+                return False
+            if any(amount < 0 for amount in _each(layer.amounts or 0, 1)):
                 return False
             return result[1:] == tensors[1].dims[1:] if layer.like else True
         case "pad":

@@ -50,7 +50,7 @@ SUMS = {
     **{f"se_resnet{depth}": whole + gates(depths) for depth, (depths, whole) in RESNETS.items()},
     "dcgan_generator": chain([100, 512, 256, 128, 64, 3], 16) + norm(512, 256, 128, 64),
     "dcgan_discriminator": chain([3, 64, 128, 256, 512, 1], 16) + norm(128, 256, 512),
-    "autoencoder": chain([1, 16, 32], 9, bias=True) + conv(32, 8, 49) + conv(8, 32, 49) + chain([32, 16, 1], 9, bias=True),
+    "autoencoder": chain([1, 16, 32], 9, True) + conv(32, 8, 49) + conv(8, 32, 49) + chain([32, 16, 1], 9, True),
     "text_cnn": 20_000 * 300 + sum(conv(300, 100, k) for k in (3, 4, 5)) + fc(300, 2),
     "m5": conv(1, 128, 80) + chain([128, 128, 256, 512], 3, bias=True) + norm(128, 128, 256, 512) + fc(512, 10),
     "vggish": chain([1, 64, 128, 256, 256, 512, 512], 9, bias=True)
