@@ -31,6 +31,22 @@ def separable(widths: list[int]) -> int:
     return sum(9 * a + a * b + norm(a, b) for a, b in pairwise(widths))
 
 
+def inverted(before: int, wide: int, after: int, taps: int) -> int:
+    """An inverted residual, its widening left out where there is none."""
+    widening = conv(before, wide, 1, bias=False) + norm(wide) if wide != before else 0
+    return widening + taps * wide + norm(wide) + conv(wide, after, 1, bias=False) + norm(after)
+
+
+def stages(rows: list[tuple[int, int, int, int]]) -> int:
+    """Inverted residuals from 32 channels on: for each row the factor between, the window, the channels, how many."""
+    total, before = 0, 32
+    for factor, taps, after, count in rows:
+        for _ in range(count):
+            total += inverted(before, factor * before, after, taps)
+            before = after
+    return total
+
+
 def gates(depths: list[int]) -> int:
     """Two dense layers in each bottleneck, with a sixteenth of its channels between them."""
     return sum(n * (fc(c, c // 16) + fc(c // 16, c)) for n, c in zip(depths, (256, 512, 1024, 2048), strict=True))
@@ -41,7 +57,12 @@ RESNETS = {50: ([3, 4, 6, 3], 25_557_032), 101: ([3, 4, 23, 3], 44_549_160), 152
 DARKNET = [3, 16, 32, 64, 128, 256, 512, 1024, 1024]
 MOBILE = [32, 64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024]
 
+LITE = [(1, 9, 16, 1), (6, 9, 24, 2), (6, 25, 40, 2), (6, 9, 80, 3), (6, 25, 112, 3), (6, 25, 192, 4), (6, 9, 320, 1)]
+
 SUMS = {
+    "efficientnet_lite0": conv(3, 32, 9, bias=False) + norm(32)
+    + stages(LITE)
+    + conv(320, 1280, 1, bias=False) + norm(1280) + fc(1280, 1000),
     "nin": conv(3, 192, 25) + conv(192, 160, 1) + conv(160, 96, 1)
     + conv(96, 192, 25) + 2 * conv(192, 192, 1)
     + conv(192, 192, 9) + conv(192, 192, 1) + conv(192, 10, 1),
