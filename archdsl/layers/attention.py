@@ -22,7 +22,7 @@ from archdsl.layers.base import (
 )
 from archdsl.layers.call import Call
 from archdsl.layers.geometry import Tiles
-from archdsl.layers.tensor import Kind, Tensor
+from archdsl.layers.tensor import Kind, Tensor, division, divisors
 
 _BIAS_FEATURES = 512
 """The hidden features of the network that gives the position biases of Swin Transformer V2."""
@@ -40,13 +40,13 @@ class _Attention(Layer):
         yield from channels_problems(self, inputs[0])
         features = inputs[0].channels
         if isinstance(features, int) and features % self.heads:
-            divisors = [d for d in range(1, min(features, 4096) + 1) if features % d == 0]
+            near = min(divisors(features), key=lambda d: abs(d - self.heads), default=1)
             yield Problem(
                 "groups",
                 f"{self.heads} heads do not divide {features} features",
                 parameter="heads",
-                notes=(f"{features} = {features // self.heads}*{self.heads} + {features % self.heads}",),
-                help=f"{min(divisors, key=lambda d: abs(d - self.heads))} divides {features}",
+                notes=(division(features, self.heads),),
+                help=f"{near} divides {features}",
             )
 
 
@@ -197,7 +197,7 @@ class PartitionAttention(_WindowAttention):
                     "split-sizes",
                     f"windows of {self.window} do not divide a {name} of {size}",
                     parameter="window",
-                    notes=(f"{size} = {size // self.window}*{self.window} + {size % self.window}",),
+                    notes=(division(size, self.window),),
                     help=f"give the map a {name} of {near}, or another window",
                 )
                 return

@@ -28,7 +28,7 @@ from archdsl.layers.base import (
 from archdsl.layers.call import Call
 from archdsl.layers.geometry import TransposedWindow, Window, outputs
 from archdsl.layers.initialization import Initialization, initializers
-from archdsl.layers.tensor import Kind, Tensor
+from archdsl.layers.tensor import Kind, Tensor, division, divisors
 
 
 def _padding(value: object) -> object:
@@ -241,14 +241,14 @@ def groups_problems(layer: Layer, before: int | str, after: int, groups: int) ->
     """Groups must divide the channels on both sides."""
     for channels, which in ((before, "input"), (after, "output")):
         if isinstance(channels, int) and channels % groups:
-            divisors = [d for d in range(2, min(channels, 4096) + 1) if channels % d == 0]
-            both = [d for d in divisors if after % d == 0]
-            near = min(both or divisors, key=lambda d: abs(d - groups), default=1)
+            known = divisors(channels)
+            both = [d for d in known if after % d == 0]
+            near = min(both or known, key=lambda d: abs(d - groups), default=1)
             yield Problem(
                 "groups",
                 f"{groups} groups do not divide {channels} {which} channels",
                 parameter="groups",
-                notes=(f"{channels} = {channels // groups}*{groups} + {channels % groups}",),
+                notes=(division(channels, groups),),
                 help=f"{near} divides {channels}",
             )
 

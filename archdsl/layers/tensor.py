@@ -93,6 +93,16 @@ def product(sizes: tuple[Size, ...]) -> int | None:
     return prod(numbers) if len(numbers) == len(sizes) else None
 
 
+def division(whole: int, part: int) -> str:
+    """A division that leaves a rest, written out: `30 = 4*7 + 2`."""
+    return f"{whole} = {whole // part}*{part} + {whole % part}"
+
+
+def divisors(whole: int) -> list[int]:
+    """What divides a number, from 2 on and as far as anybody would want."""
+    return [d for d in range(2, min(whole, 4096) + 1) if whole % d == 0]
+
+
 def agree(a: Size, b: Size) -> bool:
     """Whether two sizes may be the same: equal numbers, or at least one that is not a number."""
     return a == b or not (isinstance(a, int) and isinstance(b, int))
