@@ -87,6 +87,7 @@ STANDARD = Catalog(
     norm.LayerNorm,
     norm.RMSNorm,
     norm.LocalResponseNorm,
+    parameter.L2Norm,
     act.ReLU,
     act.ReLU6,
     act.LeakyReLU,

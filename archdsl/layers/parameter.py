@@ -43,6 +43,33 @@ class LayerScale(_Learned):
         return Parameter(call, Expression("{self} * {0}"))
 
 
+class L2Norm(_Learned):
+    """Scales the channels of each position to length 1, then each by a learned number (ParseNet, Liu et al., 2015)."""
+
+    word: ClassVar[str] = "l2norm"
+    family: ClassVar[str] = "normalization"
+    rewritable: ClassVar[bool] = True
+    torch_name: ClassVar[str] = "torch.nn.functional.normalize, torch.nn.Parameter"
+
+    value: Number = positional("what the numbers begin with", 1.0)
+
+    def check(self, *inputs: Tensor) -> Iterator[Problem]:
+        yield from channels_problems(self, inputs[0])
+
+    def weights(self, *inputs: Tensor) -> Shapes:
+        channels = inputs[0].channels
+        assert isinstance(channels, int)
+        return {"": (channels,)}
+
+    def lower(self, *inputs: Tensor) -> Parameter:
+        x = inputs[0]
+        ones = ", 1" * x.rank if x.kind == "map" else ""
+        numbers = f"{{self}}.view(1, -1{ones})" if ones else "{self}"
+        along = ", dim=-1" if x.kind == "tokens" else ""
+        call = Call("filled", *self.weights(*inputs)[""], value=self.value)
+        return Parameter(call, Expression(f"{numbers} * F.normalize({{0}}{along})"))
+
+
 class ClassToken(_Learned):
     """Puts a learned token before the others (BERT, ViT)."""
 

@@ -98,6 +98,7 @@ TABLE: dict[str, list[tuple[dict[str, Any], tuple[str, ...]]]] = {
     "pointwise": [({"features": 3}, MAPS), ({"features": 3, "bias": False, "init": "zero"}, ("8x9x8",))],
     "layer_scale": [({}, ALL), ({"value": 0.1}, ALL)],
     "positions": [({}, TOKENS), ({"std": 0.5}, TOKENS)],
+    "l2norm": [({}, ALL), ({"value": 20}, ALL)],
     "class_token": [({}, TOKENS)],
     "attention": [({"heads": 2}, TOKENS), ({"heads": 4, "dropout": 0.5, "bias": False}, ("tokens 7x8",))],
     "window_attention": [

@@ -16,7 +16,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))  # as the tests import what stands here, by its bare name
 
 import page
-from proofs import CLASSIFIERS, COLUMNS, NAMES, Row, prove
+from proofs import ALL, COLUMNS, NAMES, Row, prove
 
 
 def main() -> int:
@@ -39,7 +39,7 @@ def main() -> int:
         print(_line((name, *rows[-1].cells, f"{time.time() - began:.1f}"), width), flush=True)
     failures = [failure for row in rows for failure in row.failures]
     print(*failures, sep="\n", end="\n" if failures else "")
-    whole = len(CLASSIFIERS) if not options.names else len(names)
+    whole = len(ALL) if not options.names else len(names)
     print(f"{sum(not row.failures for row in rows)} of {whole} in {time.time() - started:,.0f} s")
     if options.write:
         page.write(rows)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lines import families
-from proofs import CLASSIFIERS, COLUMNS, NAMES, Row
+from proofs import CLASSIFIERS, COLUMNS, CONVOLUTIONAL, NAMES, SEGMENTERS, Row
 from special import SPECIAL
 
 PAGE = Path(__file__).parents[2] / "docs" / "torchvision.md"
@@ -16,7 +16,9 @@ HEAD = """\
 
 <!-- Written by tests/torchvision: run `python -m tests.torchvision --write`. -->
 
-{count} of the {all} classifiers that torchvision has ship as a spec and are compared with torchvision's own:
+{count} networks of torchvision's ship as a spec and are compared with its own: {classifiers} of its
+{all_classifiers} classifiers of images, {segmenters} of the {all_segmenters} networks that label pixels, and {videos} of the
+{all_videos} classifiers of videos that are made of convolutions.
 
     python -m tests.torchvision                # all of them, and the table below
     python -m tests.torchvision resnet50       # one
@@ -92,7 +94,10 @@ def render(rows: Mapping[str, tuple[str, ...]]) -> str:
             f"| [{each.spec}](../specs/{each.spec}) | {len(each.networks)} | {each.lines} | {', '.join(each.sources)} "
             f"| {each.theirs} ({each.layers}) | {each.lines / each.theirs:.2f} | {each.lines / each.layers:.2f} |"
         )
-    return HEAD.format(count=len(rows.keys() & set(NAMES)), all=len(CLASSIFIERS)) + "\n".join(lines) + "\n"
+    kinds = {"classifiers": CLASSIFIERS, "segmenters": SEGMENTERS, "videos": CONVOLUTIONAL}
+    proven = {kind: len(rows.keys() & set(names)) for kind, names in kinds.items()}
+    every = {f"all_{kind}": len(names) for kind, names in kinds.items()}
+    return HEAD.format(count=sum(proven.values()), **proven, **every) + "\n".join(lines) + "\n"
 
 
 def write(rows: Iterable[Row]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -27,7 +27,12 @@ from torchvision import models  # noqa: E402
 
 CLASSIFIERS = tuple(models.list_models(module=models))
 """Every classifier of images that torchvision has."""
-NAMES = tuple(sorted(set(CLASSIFIERS) & set(archdsl.shipped_networks())))
+SEGMENTERS = tuple(models.list_models(module=models.segmentation))
+"""Every network of torchvision's that labels pixels."""
+CONVOLUTIONAL = tuple(models.list_models(module=models.video, exclude=["mvit*", "swin*"]))
+"""Those of torchvision's classifiers of videos that are made of convolutions."""
+ALL = CLASSIFIERS + SEGMENTERS + CONVOLUTIONAL
+NAMES = tuple(sorted(set(ALL) & set(archdsl.shipped_networks())))
 """Those that ship here."""
 
 
@@ -97,17 +102,27 @@ def running(name: str, variant: str) -> Case:
 
 def results(given: Any) -> tuple[Tensor, ...]:
     """What a network gives, one result or several."""
-    return (given,) if isinstance(given, Tensor) else tuple(each for each in given if each is not None)
+    if isinstance(given, Tensor):
+        return (given,)
+    each = given.values() if isinstance(given, dict) else given
+    return tuple(result for result in each if result is not None)
+
+
+def named(given: Any) -> tuple[str, ...]:
+    """What the results of a network are called, where it gives several."""
+    names = given if isinstance(given, dict) else getattr(given, "_fields", ())
+    return tuple(names) if len(names) > 1 else ()
 
 
 def image(name: str) -> Tensor:
-    side = special(name).size
-    return torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(2))
+    return torch.rand(2, *special(name).shape, generator=torch.Generator().manual_seed(2))
 
 
 def loss_of(outputs: tuple[Tensor, ...]) -> Tensor:
     """The first result counts in full, those of auxiliary heads less."""
-    label = torch.tensor([3, 900], device="cpu").to(outputs[0].device)
+    samples, classes, *places = outputs[0].shape
+    label = torch.arange(3, 3 + 897 * samples * math.prod(places), 897, device="cpu") % classes
+    label = label.view(samples, *places).to(outputs[0].device)
     losses = [nn.functional.cross_entropy(each, label) for each in outputs]
     return losses[0] + sum((0.3 * each for each in losses[1:]), torch.zeros_like(losses[0]))
 
@@ -120,21 +135,32 @@ def counts(name: str) -> tuple[int, float]:
 
     Each set of weights is for a size of images; what is returned is of the spec as it is written.
     """
-    published = [(weights.transforms.keywords["crop_size"], weights.meta) for weights in models.get_model_weights(name)]
+    published = [(shape_of(weights.transforms.keywords), weights.meta) for weights in models.get_model_weights(name)]
     assert published, "there are no published weights"
-    for side, meta in published:
-        parameters, macs = totals(name, side)
+    for shape, meta in published:
+        parameters, macs = totals(name, shape)
         assert parameters == meta["num_params"], f"{parameters:,} parameters, theirs {meta['num_params']:,}"
-        assert macs == meta["_ops"], f"{macs:.3f} G MACs at {side}x{side}, theirs {meta['_ops']}"
+        written = "x".join(map(str, shape))
+        assert macs == meta["_ops"], f"{macs:.3f} G MACs at {written}, theirs {meta['_ops']}"
     own = totals(name)
     assert own in [(meta["num_params"], meta["_ops"]) for _, meta in published], "as it is written it is none of them"
     return own
 
 
-def totals(name: str, side: int | None = None) -> tuple[int, float]:
-    """Parameters and thousands of millions of multiply-accumulates, for an image of this side or the spec's own."""
+FRAMES = 16
+"""Of the videos for which multiply-accumulates are published."""
+
+
+def shape_of(transforms: Mapping[str, Any]) -> tuple[int, ...]:
+    """The image or the video for which the multiply-accumulates of published weights are, by how they prepare it."""
+    size = transforms["crop_size"] if "crop_size" in transforms else transforms["resize_size"]
+    return (3, size, size) if isinstance(size, int) else (3, FRAMES, *size)
+
+
+def totals(name: str, shape: tuple[int, ...] | None = None) -> tuple[int, float]:
+    """Parameters and thousands of millions of multiply-accumulates, for an input of this shape or the spec's own."""
     found = special(name)
-    sized: dict[str, Any] = {} if side is None else {found.sized: side} if found.sized else {"input": (3, side, side)}
+    sized: dict[str, Any] = {} if shape is None else {found.sized: shape[-1]} if found.sized else {"input": shape}
     parameters = archdsl.load(name, **found.case.spec, **sized).report().totals.parameters
     macs = archdsl.load(name, **found.counted, **sized).report().totals.macs
     assert macs is not None, "the multiplications are not known"
@@ -161,11 +187,12 @@ def bits(name: str, variant: str = "") -> str:
     x = image(name)
     with torch.inference_mode():
         expected, given = reference.eval()(x), model.eval()(x)
-    assert isinstance(expected, Tensor), "theirs gives several results"
-    assert isinstance(given, Tensor), "several results, theirs gives one"
-    assert expected.isfinite().all(), "theirs leaves the range of numbers"
-    assert expected.std() > 1e-3, "theirs gives the same for everything"
-    assert torch.equal(given, expected), f"results differ by up to {(given - expected).abs().max()}"
+    assert named(given) == named(expected), f"results {named(given)}, theirs {named(expected)}"
+    assert len(results(given)) == len(results(expected)), f"{len(results(given))} results, theirs {len(results(expected))}"
+    for one, other in zip(results(expected), results(given), strict=True):
+        assert one.isfinite().all(), "theirs leaves the range of numbers"
+        assert one.std() > 1e-3, "theirs gives the same for everything"
+        assert torch.equal(other, one), f"results differ by up to {(other - one).abs().max()}"
     return "equal"
 
 

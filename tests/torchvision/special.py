@@ -28,8 +28,8 @@ class Special:
 
     case: Case = Case()
     """The network of the published weights."""
-    size: int = 64
-    """The side of the square image that runs through it."""
+    shape: tuple[int, ...] = (3, 64, 64)
+    """Of the image or the video that runs through it."""
     sized: str = ""
     """The parameter of the spec that sets the size of images, where the shape of the input is not enough."""
     smaller: Case | None = None
@@ -53,6 +53,7 @@ DROPPED = "ours drops in place where nobody else needs the values"
 DROPPED_THERE = "theirs drops in place, in what ours keeps"
 ADDED_THERE = "theirs adds in place, to what ours keeps"
 GATED = "ours rectifies in place in a gate"
+RECTIFIED = "ours rectifies in place in the heads"
 PERMUTED = "theirs makes tokens by `permute`, ours by `transpose`"
 VIEWED = "theirs moves the channels to the end once, ours for each layer that wants them there: more views"
 MASKED = "theirs scales and masks products in another order of the same steps"
@@ -75,9 +76,18 @@ OF_GATES = frozenset({"relu", "relu_"})
 _DENSENET = Case(reason=CONCATENATED, apart=OF_CATS | {"convolution_backward"})
 
 
+VIDEO = Special(Case(reason=ADDED_THERE, apart=OF_ADDS), shape=(3, 8, 64, 64))
+
+
 def _smaller(image: int) -> Case:
     """A vision transformer on smaller images, which has fewer positions."""
     return Case({"image": image}, {"image_size": image}, PERMUTED, OF_TOKENS)
+
+
+def _labels(aux_loss: bool, *reasons: str, apart: frozenset[str] = frozenset()) -> Case:
+    """A network that labels pixels; the published weights have the auxiliary head."""
+    theirs = {"aux_loss": aux_loss, "weights_backbone": None}
+    return Case({"aux_loss": aux_loss}, theirs, "; ".join((RECTIFIED, *reasons)), OF_GATES | apart)
 
 
 SPECIAL: dict[str, Special] = {
@@ -108,7 +118,7 @@ SPECIAL: dict[str, Special] = {
     ),
     "inception_v3": Special(
         Case(theirs={"init_weights": False}, reason=f"{LATER}; {DROPPED}", apart=OF_DROPS),
-        size=299,  # the least that the head takes
+        shape=(3, 299, 299),  # the least that the head takes
         counted={"aux": False},  # theirs are those of evaluation, which runs no head
         variants={
             "without the head": Case({"aux": False}, {"aux_logits": False, "init_weights": False}, DROPPED, OF_DROPS)
@@ -128,7 +138,7 @@ SPECIAL: dict[str, Special] = {
             apart=OF_ADDS | OF_GATES,
         )
     ),
-    "vit_h_14": Special(Case(reason=PERMUTED), size=56, sized="image", smaller=_smaller(56)),
+    "vit_h_14": Special(Case(reason=PERMUTED), shape=(3, 56, 56), sized="image", smaller=_smaller(56)),
     "vit_*": Special(Case(reason=PERMUTED), sized="image", smaller=_smaller(64)),
     "convnext_*": Special(Case(reason=f"{VIEWED}; {ADDED_THERE}", apart=OF_ADDS | {"permute"})),
     "swin_*": Special(
@@ -138,7 +148,27 @@ SPECIAL: dict[str, Special] = {
     ),
     "maxvit_t": Special(
         Case(reason=f"{VIEWED}; {PARTITIONED}; {GATED}", apart=OF_PARTITIONS | {"silu", "silu_"}),
-        size=224,  # its windows divide no other
+        shape=(3, 224, 224),  # its windows divide no other
+    ),
+    "fcn_*": Special(_labels(True), variants={"alone": _labels(False)}),
+    "deeplabv3_mobilenet_v3_large": Special(
+        _labels(True, ADDED_THERE, apart=OF_ADDS),
+        variants={"alone": _labels(False, ADDED_THERE, apart=OF_ADDS)},
+    ),
+    "deeplabv3_*": Special(_labels(True), variants={"alone": _labels(False)}),
+    "lraspp_*": Special(
+        Case(
+            theirs={"weights_backbone": None},
+            reason=f"{ADDED_THERE}; {GATED}",
+            apart=OF_ADDS | OF_GATES,
+        )
+    ),
+    "r3d_18": VIDEO,
+    "mc3_18": VIDEO,
+    "r2plus1d_18": VIDEO,
+    "s3d": Special(
+        Case(reason=AVERAGED, apart=OF_MEANS | {"view"}),
+        shape=(3, 13, 209, 209),  # the least that its last pooling takes
     ),
     "regnet_y_*": Special(Case(reason=GATED, apart=OF_GATES)),
 }

@@ -1,4 +1,4 @@
-"""Every classifier of torchvision that ships here is torchvision's own, in all that the page says."""
+"""Every network of torchvision that ships here is torchvision's own, in all that the page says."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ each_net = pytest.mark.parametrize("name", proofs.NAMES)
 each_form = pytest.mark.parametrize(("name", "variant"), FORMS)
 
 
-def test_every_classifier_that_torchvision_has_is_compared_here() -> None:
+def test_every_network_that_torchvision_has_is_compared_here() -> None:
     assert len(proofs.CLASSIFIERS) >= 80
-    assert set(proofs.NAMES) == set(proofs.CLASSIFIERS)
+    assert len(proofs.SEGMENTERS) >= 6
+    assert {"r3d_18", "mc3_18", "r2plus1d_18", "s3d"} <= set(proofs.CONVOLUTIONAL)
+    assert set(proofs.NAMES) == set(proofs.ALL)
 
 
 def test_what_is_special_is_of_a_network_that_is_compared() -> None:
