@@ -88,8 +88,9 @@ def locate(spec: str, net: str | None = None) -> tuple[project.Module, str]:
     path, separator, inner = spec.rpartition("::")
     if separator:
         return _chosen_in(_open(Path(path)), net or inner)
-    if spec.endswith(".arch") or "/" in spec or "\\" in spec:
-        return _chosen_in(_open(Path(spec)), net)
+    hint = _meant(spec)
+    if spec.endswith(".arch") or hint or "/" in spec or "\\" in spec:
+        return _chosen_in(_open(Path(spec), hint), net)
     shipped = project.shipped()
     if spec in shipped:
         return _chosen_in(project.open_shipped(shipped[spec]), net or spec)
@@ -98,11 +99,19 @@ def locate(spec: str, net: str | None = None) -> tuple[project.Module, str]:
     raise NotFoundError(f"there is no network called {spec}; {known}")
 
 
-def _open(path: Path) -> project.Module:
+def _meant(spec: str) -> str:
+    """What was meant where a network's name stands behind a file's with another sign: `nets.arch:unet`."""
+    file, sign, name = spec.rpartition(".arch")
+    return (
+        f"; did you mean {file}{sign}::{name[1:]}?" if name[:1] in (":", "#", "/") and name[1:].isidentifier() else ""
+    )
+
+
+def _open(path: Path, hint: str = "") -> project.Module:
     try:
         return project.open_file(path)
     except project.ReadError as problem:
-        raise NotFoundError(str(problem)) from None
+        raise NotFoundError(f"{problem}{hint}") from None
 
 
 def _chosen_in(module: project.Module, net: str | None) -> tuple[project.Module, str]:

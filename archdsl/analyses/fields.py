@@ -77,7 +77,8 @@ class Field(NamedTuple):
     """What a value sees of the network's input.
 
     `axes` is the local field, one for each spatial axis; None where position has lost its meaning. `everywhere` is the
-    path of the layer by which the whole input has its say (a global pooling, an attention, a gate), if one has.
+    path of the layer by which the whole input has its say (a global pooling, an attention, a gate), if one has. What
+    depends on no input has no axes, `()`.
     """
 
     axes: tuple[AxisField, ...] | None
@@ -85,6 +86,7 @@ class Field(NamedTuple):
 
 
 POINT = AxisField(1, 1, ((0, 0),))
+CONSTANT = Field(())
 
 
 def fields(graph: Graph) -> tuple[Field, ...]:
@@ -109,6 +111,8 @@ def _single(path: str, applied: Applied, before: Field, x: Tensor | None = None)
     """The field behind a layer with one input."""
     axes, everywhere = before
     reach = applied.reach
+    if reach.nothing or before == CONSTANT:
+        return CONSTANT
     if axes is not None and reach.axes is not None and not reach.everywhere:
         return Field(_through(axes, reach), everywhere)
     x = x or applied.inputs[0]
@@ -183,8 +187,13 @@ def _merged(path: str, applied: Applied, before: list[Field]) -> Field:
     """Branches joined: the least and the greatest of their fields; a gate of size 1 sees for every position."""
     space = applied.outputs[0].space
     everywhere = next((field.everywhere for field in before if field.everywhere), None)
+    if everywhere is None and applied.reach.everywhere:
+        everywhere = path
     local: list[tuple[Tensor, Field]] = []
-    for tensor, field in zip(applied.inputs, before, strict=True):
+    seeing = [(tensor, field) for tensor, field in zip(applied.inputs, before, strict=True) if field != CONSTANT]
+    if not seeing:
+        return CONSTANT
+    for tensor, field in seeing:
         if tensor.space != space and all(size == 1 for size in tensor.space):
             everywhere = everywhere or path
         else:
@@ -203,7 +212,7 @@ def _merged(path: str, applied: Applied, before: list[Field]) -> Field:
                 return Field(None, everywhere)
             joined.append(one)
         axes = tuple(joined)
-    if applied.keeps_positions and len(local) == len(before):
+    if applied.keeps_positions and len(local) == len(seeing):
         return Field(axes, everywhere)
     return _single(path, applied, Field(axes, everywhere), local[0][0] if local else None)
 

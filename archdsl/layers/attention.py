@@ -22,7 +22,8 @@ from archdsl.layers.base import (
 )
 from archdsl.layers.call import Call
 from archdsl.layers.geometry import Tiles
-from archdsl.layers.tensor import Kind, Tensor, division, divisors
+from archdsl.layers.merge import listed
+from archdsl.layers.tensor import Kind, Tensor, agree, division, divisors
 
 _BIAS_FEATURES = 512
 """The hidden features of the network that gives the position biases of Swin Transformer V2."""
@@ -57,11 +58,19 @@ def _features(x: Tensor) -> int:
 
 def _products(groups: int, length: int, features: int) -> int:
     """Multiplications of self-attention in each of several groups: projections in and out, and two products."""
-    return groups * length * (4 * features * features + 2 * length * features)
+    return groups * _looking(length, length, features)
+
+
+def _looking(queries: int, keys: int, features: int) -> int:
+    """Multiplications where some tokens look at others: projections in and out, and two products."""
+    return 2 * (queries + keys) * features * features + 2 * queries * keys * features
 
 
 class Attention(_Attention):
-    """Every token looks at all tokens (Attention Is All You Need, Vaswani et al., 2017)."""
+    """Every token looks at all tokens (Attention Is All You Need, Vaswani et al., 2017).
+
+    Of two sequences the tokens of the first look at those of the second; three are queries, keys and values.
+    """
 
     word: ClassVar[str] = "attention"
     aliases: ClassVar[tuple[str, ...]] = ("mha",)
@@ -71,10 +80,29 @@ class Attention(_Attention):
         "vector": "reshape CxHxW -> to_tokens",
         "ids": "embedding D",
     }
+    inputs: ClassVar[tuple[int, int | None]] = (1, 3)
     torch_name: ClassVar[str] = "torch.nn.MultiheadAttention"
 
     dropout: Share = option(None, "probability to drop a token's weight", 0.0)
     bias: Flag = option(None, "whether the projections add learned numbers", True)
+
+    def check(self, *inputs: Tensor) -> Iterator[Problem]:
+        yield from super().check(*inputs)
+        for number, other in enumerate(inputs[1:], 1):
+            if not agree(other.channels, inputs[0].channels):
+                yield Problem(
+                    "merge-shapes",
+                    f"{self.word} needs as many features in each sequence, got {listed(inputs)}",
+                    input=number,
+                    help=f"put `fc {inputs[0].channels}` before it",
+                )
+                return
+        if len(inputs) == 3 and not agree(inputs[1].space[0], inputs[2].space[0]):
+            yield Problem(
+                "merge-shapes",
+                f"{self.word} needs a value for each key, got {inputs[1]} keys and {inputs[2]} values",
+                input=2,
+            )
 
     def reach(self, *inputs: Tensor) -> Reach:
         return GLOBAL
@@ -89,11 +117,14 @@ class Attention(_Attention):
 
     def macs(self, *inputs: Tensor) -> int | None:
         """The projections, and the two products of tokens with tokens."""
-        length = inputs[0].space[0]
-        return _products(1, length, _features(inputs[0])) if isinstance(length, int) else None
+        queries, keys = inputs[0].space[0], inputs[-1].space[0]
+        if not isinstance(queries, int) or not isinstance(keys, int):
+            return None
+        return _looking(queries, keys, _features(inputs[0]))
 
     def lower(self, *inputs: Tensor) -> Call:
-        return Call("SelfAttention", _features(inputs[0]), self.heads, **changed(self, "dropout", "bias"))
+        helper = "SelfAttention" if len(inputs) == 1 else "CrossAttention"
+        return Call(helper, _features(inputs[0]), self.heads, **changed(self, "dropout", "bias"))
 
 
 class _WindowAttention(_Attention):

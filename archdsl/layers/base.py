@@ -147,17 +147,19 @@ class Reach(NamedTuple):
 
     `axes` has a geometry for each spatial axis; None leaves each position where it is. `everywhere` says that, besides,
     the whole input has its say: global pooling, statistics over space, attention. `unknown` says that the geometry
-    depends on sizes that are open.
+    depends on sizes that are open, and `nothing` that what comes in has no say at all.
     """
 
     axes: tuple[Geometry, ...] | None = None
     everywhere: bool = False
     unknown: bool = False
+    nothing: bool = False
 
 
 POINTWISE = Reach()
 GLOBAL = Reach(everywhere=True)
 UNKNOWN_REACH = Reach(unknown=True)
+BLIND = Reach(nothing=True)
 
 
 def sliding(windows: tuple[Window, ...]) -> Reach:

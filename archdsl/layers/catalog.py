@@ -132,6 +132,8 @@ STANDARD = Catalog(
     parameter.LayerScale,
     parameter.Positions,
     parameter.ClassToken,
+    parameter.Queries,
+    parameter.PositionEncoding,
     attention.Attention,
     attention.WindowAttention,
     attention.PartitionAttention,

@@ -19,6 +19,7 @@ _INPUTS: dict[Kind, str] = {
 """What the example of a layer begins with, by the kind that it takes first."""
 
 _VALUES = {
+    "count": "100",
     "channels": "32",
     "features": "10",
     "kernel": "3",

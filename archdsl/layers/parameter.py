@@ -3,9 +3,23 @@
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
-from archdsl.layers.base import Layer, Number, NumberFromZero, Problem, Shapes, channels_problems, option, positional
+from archdsl.layers.base import (
+    BLIND,
+    Count,
+    Flag,
+    Layer,
+    Number,
+    NumberFromZero,
+    Problem,
+    Reach,
+    Shapes,
+    changed,
+    channels_problems,
+    option,
+    positional,
+)
 from archdsl.layers.call import Call, Expression, Parameter
-from archdsl.layers.tensor import ANY, Kind, Tensor
+from archdsl.layers.tensor import ANY, Kind, Tensor, division
 
 _TO_TOKENS: Mapping[Kind, str] = {"map": "to_tokens", "vector": "reshape CxHxW -> to_tokens", "ids": "embedding D"}
 
@@ -125,3 +139,72 @@ class Positions(_Learned):
     def lower(self, *inputs: Tensor) -> Parameter:
         call = Call("random_normal", *self.weights(*inputs)[""], std=self.std)
         return Parameter(call, Expression("{0} + {self}"))
+
+
+class Queries(_Learned):
+    """Gives learned vectors, whatever comes in: what to ask (DETR's object queries), what to remember (Perceiver)."""
+
+    word: ClassVar[str] = "queries"
+    torch_name: ClassVar[str] = "torch.nn.Parameter, torch.Tensor.expand"
+
+    count: Count = positional("how many vectors, each with as many features as what comes in has channels")
+    std: NumberFromZero = option(None, "deviation of the normal distribution that they begin with", 0.02)
+
+    def check(self, *inputs: Tensor) -> Iterator[Problem]:
+        yield from channels_problems(self, inputs[0])
+
+    def output(self, *inputs: Tensor) -> Tensor:
+        return Tensor("tokens", self.weights(*inputs)[""])
+
+    def weights(self, *inputs: Tensor) -> Shapes:
+        channels = inputs[0].channels
+        assert isinstance(channels, int)
+        return {"": (self.count, channels)}
+
+    def reach(self, *inputs: Tensor) -> Reach:
+        return BLIND
+
+    def lower(self, *inputs: Tensor) -> Parameter:
+        call = Call("random_normal", *self.weights(*inputs)[""], std=self.std)
+        return Parameter(call, Expression("{self}.expand({0}.shape[0], -1, -1)"))
+
+
+class PositionEncoding(Layer):
+    """Gives the sines and cosines of each place's position, in the shape of what comes in (Vaswani et al., 2017).
+
+    Of a map each axis has its part of the channels, height before width, as in DETR (Carion et al., 2020). Nothing is
+    learned, and nothing is added: `( id | position_encoding ) -> add`.
+    """
+
+    word: ClassVar[str] = "position_encoding"
+    family: ClassVar[str] = "parameter"
+    accepts: ClassVar[tuple[Kind, ...]] = ("map", "tokens")
+    conversions: ClassVar[Mapping[Kind, str]] = {"vector": "reshape CxHxW", "ids": "embedding D"}
+    torch_name: ClassVar[str] = "torch.sin, torch.cos"
+
+    temperature: Number = positional("how much slower the last channel turns than the first", 10000.0)
+    normalize: Flag = option(None, "whether an axis is one turn, as in DETR, instead of a step for each place", False)
+
+    def check(self, *inputs: Tensor) -> Iterator[Problem]:
+        x = inputs[0]
+        yield from channels_problems(self, x)
+        parts = 2 * max(len(x.space), 1)
+        if isinstance(x.channels, int) and x.channels % parts:
+            axes = "" if parts == 2 else f" for each of {parts // 2} axes"
+            yield Problem(
+                "channels-mismatch",
+                f"{self.word} needs a sine and a cosine{axes}, a multiple of {parts} channels, got {x.channels}",
+                notes=(division(x.channels, parts),),
+                help=f"give it {x.channels // parts * parts or parts} channels",
+            )
+        if self.temperature <= 0:
+            yield Problem("bounds", f"{self.word} needs a temperature above 0", parameter="temperature")
+
+    def reach(self, *inputs: Tensor) -> Reach:
+        return BLIND
+
+    def lower(self, *inputs: Tensor) -> Call:
+        options = changed(self, "temperature", "normalize")
+        if inputs[0].kind == "tokens":
+            options["dim"] = -1
+        return Call("PositionEncoding", **options)

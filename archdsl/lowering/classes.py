@@ -315,6 +315,7 @@ _POSITIONAL = {
     "StochasticDepth": ("p",),
     "ChannelLinear": ("in_features", "out_features"),
     "SelfAttention": ("features", "heads"),
+    "CrossAttention": ("features", "heads"),
     "WindowAttention": ("features", "heads", "window", "shift"),
     "CosineWindowAttention": ("features", "heads", "window", "shift"),
     "PartitionAttention": ("features", "heads", "window"),

@@ -101,6 +101,17 @@ class SelfAttention(nn.MultiheadAttention):
         return super().forward(x, x, x, need_weights=False)[0]
 '''
 
+_CROSS_ATTENTION = '''
+class CrossAttention(nn.MultiheadAttention):
+    """Attention of the tokens of a sequence to those of another; the values are the keys if none are given."""
+
+    def __init__(self, features: int, heads: int, dropout: float = 0.0, bias: bool = True) -> None:
+        super().__init__(features, heads, dropout=dropout, bias=bias, batch_first=True)
+
+    def forward(self, x: torch.Tensor, keys: torch.Tensor, values: torch.Tensor | None = None) -> torch.Tensor:
+        return super().forward(x, keys, keys if values is None else values, need_weights=False)[0]
+'''
+
 _WINDOW_ATTENTION = '''
 class WindowAttention(nn.Module):
     """Attention within windows of a map, shifted or not, with learned biases for the relative positions."""
@@ -247,6 +258,35 @@ class PartitionAttention(nn.Module):
         return x.permute(0, 5, 1, 3, 2, 4).reshape(batch, features, height, width)
 '''
 
+_POSITION_ENCODING = '''
+class PositionEncoding(nn.Module):
+    """The sines and cosines of each place's position along each axis, in the shape of what comes in."""
+
+    def __init__(self, temperature: float = 10000.0, normalize: bool = False, dim: int = 1) -> None:
+        super().__init__()
+        self.temperature, self.normalize, self.dim = temperature, normalize, dim
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        shape = x.movedim(self.dim, 1).shape
+        space, features = shape[2:], shape[1] // (x.dim() - 2)
+        dtype = torch.promote_types(x.dtype, torch.float32)
+        pair = torch.arange(features // 2, device=x.device, dtype=dtype)
+        rates = self.temperature ** (-2 * pair / features)
+        parts = []
+        for axis, size in enumerate(space):
+            at = torch.arange(size, device=x.device, dtype=dtype)
+            if self.normalize:
+                at = (at + 1) * (2 * torch.pi / size)
+            angles = rates[:, None] * at
+            waves = torch.stack([angles.sin(), angles.cos()], dim=1).flatten(0, 1)
+            parts.append(waves[(slice(None), *(slice(None) if i == axis else None for i in range(len(space))))])
+        waves = torch.cat([part.expand(features, *space) for part in parts])
+        return waves.to(x.dtype).expand(shape).movedim(1, self.dim)
+
+    def extra_repr(self) -> str:
+        return f"temperature={self.temperature:g}, normalize={self.normalize}"
+'''
+
 HELPERS: Final[dict[str, str]] = {
     "ChannelLayerNorm": _CHANNEL_LAYER_NORM.lstrip(),
     "ChannelRMSNorm": _CHANNEL_RMS_NORM.lstrip(),
@@ -256,7 +296,9 @@ HELPERS: Final[dict[str, str]] = {
     "ChannelLinear": _CHANNEL_LINEAR.lstrip(),
     "ChannelGELU": _CHANNEL_GELU.lstrip(),
     "Patches": _PATCHES.lstrip(),
+    "PositionEncoding": _POSITION_ENCODING.lstrip(),
     "SelfAttention": _SELF_ATTENTION.lstrip(),
+    "CrossAttention": _CROSS_ATTENTION.lstrip(),
     "WindowAttention": _WINDOW_ATTENTION.lstrip(),
     "CosineWindowAttention": _COSINE_WINDOW_ATTENTION.lstrip(),
     "PartitionAttention": _PARTITION_ATTENTION.lstrip(),

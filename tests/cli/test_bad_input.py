@@ -181,5 +181,13 @@ def test_a_missing_file_is_no_traceback_in_a_process(process: Run) -> None:
     assert (ran.code, ran.out, ran.err) == (2, "", "error: cannot read missing.arch: there is no such file\n")
 
 
+@pytest.mark.parametrize("written", ["nets.arch:unet", "nets.arch#unet", "nets.arch/unet"])
+def test_a_network_behind_another_sign_is_told_the_right_one(run: Run, folder: Path, written: str) -> None:
+    (folder / "nets.arch").write_text(GOOD)
+    ran = run("report", written)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.endswith("there is no such file; did you mean nets.arch::unet?\n")
+
+
 def test_pretty_exceptions_stay_off() -> None:
     assert not app.pretty_exceptions_enable

@@ -76,9 +76,9 @@ def test_nothing_found_is_said(run: Run) -> None:
 
 
 def test_a_table_for_a_spreadsheet(run: Run) -> None:
-    rows = list(csv.DictReader(io.StringIO(run("list", "resnet50", "--format", "csv").out)))
-    assert rows[0]["parameters"] == "25557032"
-    assert (rows[0]["field"], rows[0]["stride"]) == ("427", "32")
+    rows = {row["name"]: row for row in csv.DictReader(io.StringIO(run("list", "resnet50", "--format", "csv").out))}
+    assert rows["resnet50"]["parameters"] == "25557032"
+    assert (rows["resnet50"]["field"], rows["resnet50"]["stride"]) == ("427", "32")
 
 
 @pytest.mark.parametrize("number", ["much", "5m", "-3", "1e999", "5 M"])

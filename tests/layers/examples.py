@@ -100,7 +100,16 @@ TABLE: dict[str, list[tuple[dict[str, Any], tuple[str, ...]]]] = {
     "positions": [({}, TOKENS), ({"std": 0.5}, TOKENS)],
     "l2norm": [({}, ALL), ({"value": 20}, ALL)],
     "class_token": [({}, TOKENS)],
-    "attention": [({"heads": 2}, TOKENS), ({"heads": 4, "dropout": 0.5, "bias": False}, ("tokens 7x8",))],
+    "queries": [({"count": 3}, ALL), ({"count": 100, "std": 1}, TOKENS)],
+    "position_encoding": [
+        ({}, ("8x9", "8x9x8", "6x3x2x2", "tokens 5x8")),
+        ({"temperature": 100, "normalize": True}, ("8x9x8", "tokens 7x8")),
+    ],
+    "attention": [
+        ({"heads": 2}, TOKENS),
+        ({"heads": 4, "dropout": 0.5, "bias": False}, ("tokens 7x8",)),
+        ({"heads": 2}, ("tokens 7x8|tokens 5x8", "tokens 7x8|tokens 5x8|tokens 5x8", "tokens 1x8|tokens 5x8")),
+    ],
     "window_attention": [
         ({"heads": 2}, ("8x14x21", "8x9x8", "8x5x5")),
         ({"heads": 4, "window": 4, "shift": 2}, ("8x8x8", "8x9x3", "8x9x10")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -198,6 +199,11 @@ REFUSED = [
     ("merge-shapes", "mul", {}, "1x3x1|1x1x4|1x5x1"),
     ("merge-shapes", "maximum", {}, "8x9x9|vector 7"),
     ("merge-shapes", "cat", {}, "8x9x9|8x9x8"),
+    ("merge-shapes", "attention", {"heads": 2}, "tokens 7x8|tokens 5x6"),
+    ("merge-shapes", "attention", {"heads": 2}, "tokens 7x8|tokens 5x8|tokens 4x8"),
+    ("channels-mismatch", "position_encoding", {}, "6x9x9"),
+    ("channels-mismatch", "position_encoding", {}, "8x5x6x7"),
+    ("channels-mismatch", "position_encoding", {}, "tokens 5x7"),
     ("merge-shapes", "cat", {}, "8x9x1|8x9x9"),
     ("reshape-size", "reshape", {"size": (2, 2, 3)}, "vector 11"),
     ("reshape-size", "to_map", {"size": (2, 3)}, "tokens 5x8"),
@@ -231,6 +237,7 @@ REFUSED_BY_THE_LANGUAGE = [
     ("wrong-axes", "pad", {"amounts": (1, 2, 3)}, "8x9"),
     ("empty-output", "upconv", {"channels": 4, "kernel": 1, "padding": 1}, "8x2x2"),
     ("split-sizes", "split", {"parts": 3}, "8x9"),
+    ("bounds", "position_encoding", {"temperature": 0}, "8x9"),
     ("empty-output", "crop", {"amounts": 5}, "8x9x9"),
     ("empty-output", "crop", {"like": True}, "8x9x9|8x9x10"),
     ("wrong-rank", "crop", {"like": True}, "8x9x9|8x9"),
@@ -275,6 +282,27 @@ def test_layer_norm_over_a_map_is_that_of_each_position() -> None:
     result = SCOPE["ChannelLayerNorm"](8)(x)
     assert torch.allclose(result.mean(1), torch.zeros(2, 5, 6), atol=1e-6)
     assert torch.allclose(result.var(1, correction=0), torch.ones(2, 5, 6), atol=1e-3)
+
+
+def test_positions_of_tokens_are_encoded_as_in_attention_is_all_you_need() -> None:
+    encoded = SCOPE["PositionEncoding"](dim=-1)(torch.randn(2, 7, 6, dtype=torch.float64))
+    for position in range(7):
+        for pair in range(3):
+            angle = position / 10_000 ** (2 * pair / 6)
+            assert encoded[1, position, 2 * pair].item() == pytest.approx(math.sin(angle))
+            assert encoded[1, position, 2 * pair + 1].item() == pytest.approx(math.cos(angle))
+
+
+def test_positions_of_a_map_are_encoded_as_in_detr() -> None:
+    """Section A.4 of the paper: each axis is one turn, and half of the channels are of the height."""
+    encoded = SCOPE["PositionEncoding"](normalize=True)(torch.randn(2, 8, 5, 3, dtype=torch.float64))
+    for axis, size in enumerate((5, 3)):
+        for place in range(size):
+            for pair in range(2):
+                angle = 2 * math.pi * (place + 1) / size / 10_000 ** (2 * pair / 4)
+                at = encoded[0].select(axis + 1, place)[4 * axis + 2 * pair :]
+                assert at[0].tolist() == pytest.approx([math.sin(angle)] * at.shape[1])
+                assert at[1].tolist() == pytest.approx([math.cos(angle)] * at.shape[1])
 
 
 def test_stochastic_depth_keeps_the_mean() -> None:

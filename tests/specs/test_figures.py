@@ -59,6 +59,13 @@ MOBILE = [32, 64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024]
 
 LITE = [(1, 9, 16, 1), (6, 9, 24, 2), (6, 25, 40, 2), (6, 9, 80, 3), (6, 25, 112, 3), (6, 25, 192, 4), (6, 9, 320, 1)]
 
+TRUNK = 23_508_032
+"""Of ResNet-50 without its classifier."""
+DETR = 41_302_368
+"""What DETR's own code prints as its number of parameters when it trains: of those that it trains."""
+NOT_TRAINED = 9_408 + 64 * 64 + 3 * (9 * 64 * 64 + 64 * 256) + 64 * 256 + 2 * 256 * 64 + 53_120
+"""There: the first convolution and stage, and all of the 53 normalizations, whose statistics are frozen."""
+
 SUMS = {
     "efficientnet_lite0": conv(3, 32, 9, bias=False) + norm(32)
     + stages(LITE)
@@ -76,6 +83,11 @@ SUMS = {
     "m5": conv(1, 128, 80) + chain([128, 128, 256, 512], 3, bias=True) + norm(128, 128, 256, 512) + fc(512, 10),
     "vggish": chain([1, 64, 128, 256, 256, 512, 512], 9, bias=True)
     + fc(512 * 6 * 4, 4096) + fc(4096, 4096) + fc(4096, 128),
+    "deeplabv3plus_resnet101": 44_549_160 - fc(2048, 1000)
+    + conv(2048, 256, 1, bias=False) + 3 * conv(2048, 256, 9, bias=False) + conv(2048, 256, 1, bias=False)
+    + conv(1280, 256, 1, bias=False) + conv(256, 48, 1, bias=False) + chain([304, 256, 256], 9)
+    + norm(*[256] * 8, 48) + conv(256, 21, 1),
+    "detr_resnet50": DETR + NOT_TRAINED,
     "tiny_yolo_v2": chain(DARKNET, 9) + norm(*DARKNET[1:]) + conv(1024, 125, 1),
 }  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import detectors
 from lines import families
 from proofs import CLASSIFIERS, COLUMNS, CONVOLUTIONAL, NAMES, SEGMENTERS, Row
 from special import SPECIAL
@@ -17,8 +18,8 @@ HEAD = """\
 <!-- Written by tests/torchvision: run `python -m tests.torchvision --write`. -->
 
 {count} networks of torchvision's ship as a spec and are compared with its own: {classifiers} of its
-{all_classifiers} classifiers of images, {segmenters} of the {all_segmenters} networks that label pixels, and {videos} of the
-{all_videos} classifiers of videos that are made of convolutions.
+{all_classifiers} classifiers of images, {segmenters} of the {all_segmenters} networks that label pixels, and {videos}
+of the {all_videos} classifiers of videos that are made of convolutions.
 
     python -m tests.torchvision                # all of them, and the table below
     python -m tests.torchvision resnet50       # one
@@ -47,21 +48,44 @@ a network that it names, with auxiliary heads or dropout, are proven as well.
 
 """
 
+DETECTORS = """\
 
-def rows_of(text: str) -> dict[str, tuple[str, ...]]:
-    """The rows of the table of a page, by the name of the network."""
+## Detectors
+
+{count} of torchvision's {all} networks that find things in images ship as well, up to the raw answers of their heads.
+These are compared with what torchvision's own backbone and heads give, and so are the gradients of a loss of all of
+them. Anchors, boxes, non-maximum suppression, the pooling of regions (RoI) and losses are outside; torchvision's lines
+below have them.
+
+Published weights have frozen batch normalizations, whose numbers are no parameters there and are added here;
+multiply-accumulates are for {proposals:,} proposals, as published. `published` is a file with a state as torchvision
+has it with published weights, which loads strictly; answers are `close` where they differ by less than 1e-5 of their
+length. For this the `eps` of the normalizations is what torchvision sets with these weights: 0 for Faster R-CNN and
+RetinaNet.
+
+"""
+
+
+def rows_of(text: str, columns: tuple[str, ...] = COLUMNS) -> dict[str, tuple[str, ...]]:
+    """The rows of the table of a page that has these columns, by the name of the network."""
     found = {}
     for line in text.splitlines():
         name, *cells = (cell.strip() for cell in line.strip("|").split("|"))
-        if name.startswith("`") and len(cells) == len(COLUMNS) - 1:
+        if name.startswith("`") and len(cells) == len(columns) - 1:
             found[name.strip("`")] = tuple(cells)
     return found
 
 
-def render(rows: Mapping[str, tuple[str, ...]]) -> str:
-    """The page that has these rows."""
-    lines = ["| " + " | ".join(COLUMNS) + " |", "| :-- |" + " --: |" * (len(COLUMNS) - 1)]
-    lines += [f"| `{name}` | {' | '.join(rows[name])} |" for name in NAMES if name in rows]
+def table(columns: tuple[str, ...], rows: Mapping[str, tuple[str, ...]], names: Iterable[str]) -> list[str]:
+    """The lines of a table of these networks."""
+    lines = ["| " + " | ".join(columns) + " |", "| :-- |" + " --: |" * (len(columns) - 1)]
+    return lines + [f"| `{name}` | {' | '.join(rows[name])} |" for name in names if name in rows]
+
+
+def render(rows: Mapping[str, tuple[str, ...]], detected: Mapping[str, tuple[str, ...]] | None = None) -> str:
+    """The page that has these rows, and these of detectors or those that it has."""
+    detected = kept(detectors.COLUMNS) if detected is None else detected
+    lines = table(COLUMNS, rows, NAMES)
     lines += ["", "Where the operators differ:", ""]
     reasons = {
         reason: ", ".join(
@@ -81,6 +105,8 @@ def render(rows: Mapping[str, tuple[str, ...]]) -> str:
     for pattern, special in SPECIAL.items():
         if special.order:
             lines += ["", f"The state of `{pattern}` stands in another order: {special.order}."]
+    found = {"count": len(detected), "all": len(detectors.ALL), "proposals": detectors.PROPOSALS}
+    lines += DETECTORS.format(**found).splitlines() + table(detectors.COLUMNS, detected, detectors.NAMES)
     lines += ["", "## How long the texts are", ""]
     lines += [
         "Lines without blanks, comments and docstrings; a spec's with those of what it uses of other specs. Of",
@@ -89,7 +115,7 @@ def render(rows: Mapping[str, tuple[str, ...]]) -> str:
         "| spec | networks | lines | torchvision | lines | ratio | of what builds |",
         "| :-- | --: | --: | :-- | --: | --: | --: |",
     ]
-    for each in families(NAMES):
+    for each in families(NAMES + detectors.NAMES):
         lines.append(
             f"| [{each.spec}](../specs/{each.spec}) | {len(each.networks)} | {each.lines} | {', '.join(each.sources)} "
             f"| {each.theirs} ({each.layers}) | {each.lines / each.theirs:.2f} | {each.lines / each.layers:.2f} |"
@@ -100,7 +126,14 @@ def render(rows: Mapping[str, tuple[str, ...]]) -> str:
     return HEAD.format(count=sum(proven.values()), **proven, **every) + "\n".join(lines) + "\n"
 
 
+def kept(columns: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """The rows that the page has in the table of these columns."""
+    return rows_of(PAGE.read_text(encoding="utf-8"), columns) if PAGE.exists() else {}
+
+
 def write(rows: Iterable[Row]) -> None:
     """Keeps these rows in the page, beside those that it has."""
-    kept = rows_of(PAGE.read_text(encoding="utf-8")) if PAGE.exists() else {}
-    PAGE.write_text(render({**kept, **{row.name: row.cells for row in rows}}), encoding="utf-8")
+    classified, detected = kept(COLUMNS), kept(detectors.COLUMNS)
+    for row in rows:
+        (detected if row.name in detectors.NAMES else classified)[row.name] = row.cells
+    PAGE.write_text(render(classified, detected), encoding="utf-8")

@@ -188,7 +188,9 @@ def bits(name: str, variant: str = "") -> str:
     with torch.inference_mode():
         expected, given = reference.eval()(x), model.eval()(x)
     assert named(given) == named(expected), f"results {named(given)}, theirs {named(expected)}"
-    assert len(results(given)) == len(results(expected)), f"{len(results(given))} results, theirs {len(results(expected))}"
+    assert len(results(given)) == len(results(expected)), (
+        f"{len(results(given))} results, theirs {len(results(expected))}"
+    )
     for one, other in zip(results(expected), results(given), strict=True):
         assert one.isfinite().all(), "theirs leaves the range of numbers"
         assert one.std() > 1e-3, "theirs gives the same for everything"
