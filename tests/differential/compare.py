@@ -214,10 +214,10 @@ def _macs(network: Network, reference: Reference) -> Disagreement | None:
 
 
 def _counted(reference: Reference, inputs: list[torch.Tensor]) -> float:
-    """The multiplications that torch counts."""
+    """The multiplications that torch counts. With gradients, as its counter fails on a parameter's view without."""
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # one operator, in which torch counts nothing
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         _evaluated(reference, inputs)
     torch.backends.mha.set_fastpath_enabled(fast)
     return counter.get_total_flops() / 2

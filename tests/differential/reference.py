@@ -861,6 +861,8 @@ def _meant(layer: Any, tensors: tuple[Tensor, ...], results: tuple[torch.Tensor,
             return ways.count(True) == 1 and all(factor == int(factor) for factor in _each(layer.factor or 1, 1))
         case "window_attention":
             return 0 <= layer.shift < layer.window and (layer.window > 1 or not layer.cosine)
+        case "position_encoding":
+            return layer.temperature > 0
         case "prelu":
             return not (layer.per_channel and first.kind == "tokens")
     if layer.family == "merge":

@@ -52,6 +52,16 @@ def gates(depths: list[int]) -> int:
     return sum(n * (fc(c, c // 16) + fc(c // 16, c)) for n, c in zip(depths, (256, 512, 1024, 2048), strict=True))
 
 
+UNET = [64, 128, 256, 512, 1024]
+
+
+def unet(before: int, norms: int) -> int:
+    """Two 3x3 convolutions at each width on the way down; on the way up a 2x2 that doubles the size, then two again."""
+    down = sum(chain([a, b, b], 9, bias=True) for a, b in pairwise([before, *UNET]))
+    up = sum(conv(a, b, 4) + chain([a, b, b], 9, bias=True) for a, b in pairwise(UNET[::-1]))
+    return down + up + conv(64, 2, 1) + norms
+
+
 RESNETS = {50: ([3, 4, 6, 3], 25_557_032), 101: ([3, 4, 23, 3], 44_549_160), 152: ([3, 8, 36, 3], 60_192_808)}
 """The parameters are torchvision's."""
 DARKNET = [3, 16, 32, 64, 128, 256, 512, 1024, 1024]
@@ -59,8 +69,6 @@ MOBILE = [32, 64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024]
 
 LITE = [(1, 9, 16, 1), (6, 9, 24, 2), (6, 25, 40, 2), (6, 9, 80, 3), (6, 25, 112, 3), (6, 25, 192, 4), (6, 9, 320, 1)]
 
-TRUNK = 23_508_032
-"""Of ResNet-50 without its classifier."""
 DETR = 41_302_368
 """What DETR's own code prints as its number of parameters when it trains: of those that it trains."""
 NOT_TRAINED = 9_408 + 64 * 64 + 3 * (9 * 64 * 64 + 64 * 256) + 64 * 256 + 2 * 256 * 64 + 53_120
@@ -87,6 +95,8 @@ SUMS = {
     + conv(2048, 256, 1, bias=False) + 3 * conv(2048, 256, 9, bias=False) + conv(2048, 256, 1, bias=False)
     + conv(1280, 256, 1, bias=False) + conv(256, 48, 1, bias=False) + chain([304, 256, 256], 9)
     + norm(*[256] * 8, 48) + conv(256, 21, 1),
+    "unet": unet(3, norm(*UNET, *UNET[-2::-1], *UNET, *UNET[-2::-1])),
+    "unet_valid": unet(1, 0),
     "detr_resnet50": DETR + NOT_TRAINED,
     "tiny_yolo_v2": chain(DARKNET, 9) + norm(*DARKNET[1:]) + conv(1024, 125, 1),
 }  # fmt: skip
@@ -95,6 +105,12 @@ SUMS = {
 @pytest.mark.parametrize("name", SUMS)
 def test_parameters_are_those_of_the_layers(name: str) -> None:
     assert archdsl.load(name).totals.parameters == SUMS[name]
+
+
+@pytest.mark.parametrize("name", [name for name in SUMS if not name.startswith(("se_", "efficientnet"))])
+def test_a_spec_says_its_parameters_and_where_the_figure_is_from(name: str) -> None:
+    """Those two families say it of all their networks together."""
+    assert f"{SUMS[name]:,} parameters" in archdsl.load(name).report().doc
 
 
 def test_mobilenet_has_the_multiplications_of_its_paper() -> None:
