@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, groupby
+from itertools import accumulate, groupby, takewhile
 
 from archdsl.collector import paused
 from archdsl.records import Record, record
@@ -88,24 +88,17 @@ class _Module:
     path: str
     call: str
     parent: _Module | None
-    fresh: int
-    """The last of its layers that is no later use of a shared module; -1 if there is none."""
 
 
 def _parts(report: Report) -> list[_Part]:
     layers = report.layers
     opened = [_Part("", "", "", "", 0, len(layers), [])]  # the network, and the modules around the layer at hand
-    inside: _Module | None = None
+    around: list[_Module] = []
     visited: set[str] = set()
     for number, (layer, innermost) in enumerate(zip(layers, _modules_around(report), strict=True)):
-        if innermost is not inside or layer.reused:
-            inside = innermost
-            around = _chain(inside)
-            kept = 1
-            for part, module in zip(opened[1:], around, strict=False):
-                if part.path != module.path or _starts_again(layers, part, module, number):
-                    break
-                kept += 1
+        if innermost is not (around[-1] if around else None):
+            before, around = around, _chain(innermost)
+            kept = 1 + sum(1 for _ in takewhile(lambda pair: pair[0] is pair[1], zip(before, around, strict=False)))
             for part in opened[kept:]:
                 part.stop = number
             del opened[kept:]
@@ -130,9 +123,8 @@ def _modules_around(report: Report) -> list[_Module | None]:
     innermost: list[_Module | None] = [None] * len(report.layers)
     for module in report.modules:
         if module.parent is not None and module.layers:
-            fresh = next((number for number in reversed(module.layers) if not report.layers[number].reused), -1)
             call = module.call if module.kind == "block" else ""
-            made = _Module(module.path, call, innermost[module.layers[0]], fresh)
+            made = _Module(module.path, call, innermost[module.layers[0]])
             for number in module.layers:
                 innermost[number] = made
     return innermost
@@ -145,11 +137,6 @@ def _chain(module: _Module | None) -> list[_Module]:
         chain.append(module)
         module = module.parent
     return chain[::-1]
-
-
-def _starts_again(layers: Sequence[LayerReport], part: _Part, module: _Module, number: int) -> bool:
-    """Whether a shared module, used just before, is used once more from this layer on."""
-    return layers[number].reused and number > module.fresh and layers[number].path == layers[part.start].path
 
 
 def _compare(part: _Part, layers: Sequence[LayerReport], known: dict[object, int]) -> None:

@@ -65,7 +65,7 @@ class LayerReport(Record):
 
 @record
 class ModuleReport(Record):
-    """A module that holds layers: a block, a named group, the network itself (its path is empty)."""
+    """A use of a module that holds layers: a block, a named group, the network itself (its path is empty)."""
 
     path: str
     kind: Literal["net", "block", "group"]

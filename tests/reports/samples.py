@@ -64,12 +64,28 @@ def report(
             bytes={"float32": 4 * totals, "float16": 2 * totals, "float64": 8 * totals},
         ),
         layers=tuple(layers),
-        modules=tuple(_module(path, call, layers) for path, call in {"": name, **(modules or {})}.items()),
+        modules=tuple(
+            _module(path, call, layers, numbers)
+            for path, call in {"": name, **(modules or {})}.items()
+            for numbers in _uses(path, layers)
+        ),
     )
 
 
-def _module(path: str, call: str, layers: list[LayerReport]) -> ModuleReport:
-    numbers = tuple(number for number, one in enumerate(layers) if not path or one.path.startswith(path + "."))
+def _uses(path: str, layers: list[LayerReport]) -> list[tuple[int, ...]]:
+    """The layers in a module, for each use of it: a shared one begins again with its first."""
+    uses: list[tuple[int, ...]] = []
+    for number, one in enumerate(layers):
+        if path and not one.path.startswith(path + "."):
+            continue
+        if uses and not (path and one.reused and one.path == layers[uses[0][0]].path):
+            uses[-1] += (number,)
+        else:
+            uses.append((number,))
+    return uses
+
+
+def _module(path: str, call: str, layers: list[LayerReport], numbers: tuple[int, ...]) -> ModuleReport:
     macs = [layers[number].macs for number in numbers]
     return ModuleReport(
         path=path,

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import samples
 
+import archdsl
 from archdsl.reports.rows import Row, rows
 from archdsl.reports.schema import Report
 
@@ -105,3 +106,22 @@ def test_what_is_not_known_stays_unknown_in_sums() -> None:
     layers = [samples.layer("a.fc1", "fc 1", (1,), 1, None), samples.layer("a.fc2", "fc 1", (1,), 1, 5)]
     (row,) = rows(samples.report("open", layers, {"a": "part"}), 0)
     assert (row.macs, row.mac_share) == (None, None)
+
+
+def test_a_module_that_holds_a_shared_one_is_one_row() -> None:
+    text = """block look { fc 4 -> relu }
+block pair takes a, b {
+  share look_at = look
+  ( a -> look_at | b -> look_at )
+}
+net heads {
+  input 4
+  ( id | relu ) -> pair as both -> add
+}
+"""
+    shown = rows(archdsl.parse(text).report(), 1)
+    assert [(row.label, row.note, row.macs) for row in shown if row.macs] == [
+        ("both", "", 32),
+        ("look_at", "", 16),
+        ("look_at", "shared", 16),
+    ]
