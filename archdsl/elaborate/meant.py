@@ -230,6 +230,6 @@ def whole(word: str, signature: Signature, given: dict[str, str]) -> str:
         if a.required and a.name in given:
             parts.append(given[a.name])
         elif a.required:
-            sample = "0" if a.type is float else "64"
+            sample = "0" if a.type is float else "8" if a.name == "heads" else "64"
             parts.append(f"{a.letter}3" if a.letter else sample if a.positional else f"{a.name}={sample}")
     return f"write `{word} {' '.join(parts)}`"

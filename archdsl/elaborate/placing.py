@@ -190,10 +190,8 @@ class Placer:
             other = self.some_value(env)
             help = f"name another value, `{cls.word} {other}`, or put branches before it: `( a | b ) -> {cls.word}`"
         else:
-            message, help = (
-                f"{cls.word} takes {least} values, got {count}",
-                "leave one out, or merge two of them before",
-            )
+            takes = f"{least}" if least == most else f"{least} to {most}"
+            message, help = f"{cls.word} takes {takes} values, got {count}", "leave one out, or merge two of them before"
         self.builder.report("wrong-inputs", message, call, env, labels=self.givers(inputs, env), help=help)
 
     def problem(self, layer: Layer, problem: Problem, inputs: Flow, call: tree.Call, env: Env) -> None:
@@ -201,7 +199,7 @@ class Placer:
         at: tree.Node = call
         notes = list(problem.notes)
         help = problem.help
-        if problem.code == "merge-shapes":
+        if problem.code == "merge-shapes" and layer.family == "merge":
             other = inputs[problem.input or 1]
             of_space = layer.word == "cat"
             notes += self.provenance.differences((inputs[0], other) if of_space else inputs, of_space)

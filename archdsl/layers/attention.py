@@ -94,14 +94,15 @@ class Attention(_Attention):
                     "merge-shapes",
                     f"{self.word} needs as many features in each sequence, got {listed(inputs)}",
                     input=number,
-                    help=f"put `fc {inputs[0].channels}` before it",
+                    help=f"put `fc {inputs[0].channels}` behind the {'second' if number == 1 else 'third'}",
                 )
                 return
         if len(inputs) == 3 and not agree(inputs[1].space[0], inputs[2].space[0]):
             yield Problem(
                 "merge-shapes",
-                f"{self.word} needs a value for each key, got {inputs[1]} keys and {inputs[2]} values",
+                f"{self.word} needs a value for each key, got keys {inputs[1]} and values {inputs[2]}",
                 input=2,
+                help="make keys and values of the same tokens",
             )
 
     def reach(self, *inputs: Tensor) -> Reach:
