@@ -191,7 +191,10 @@ class Placer:
             help = f"name another value, `{cls.word} {other}`, or put branches before it: `( a | b ) -> {cls.word}`"
         else:
             takes = f"{least}" if least == most else f"{least} to {most}"
-            message, help = f"{cls.word} takes {takes} values, got {count}", "leave one out, or merge two of them before"
+            message, help = (
+                f"{cls.word} takes {takes} values, got {count}",
+                "leave one out, or merge two of them before",
+            )
         self.builder.report("wrong-inputs", message, call, env, labels=self.givers(inputs, env), help=help)
 
     def problem(self, layer: Layer, problem: Problem, inputs: Flow, call: tree.Call, env: Env) -> None:
