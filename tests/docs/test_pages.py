@@ -90,7 +90,7 @@ def test_the_links_of_a_page_lead_somewhere(path: Path) -> None:
 def test_the_setup_is_in_the_readme() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "pip install . -c constraints.txt && archdsl build resnet50 -o out\n" in text
-    assert 'pip install -e ".[dev]" -c constraints.txt && pytest\n' in text
+    assert 'pip install -e ".[dev]" -c constraints.txt && pytest -n 2\n' in text
 
 
 @pytest.mark.parametrize(
