@@ -303,7 +303,9 @@ def without_blocks(file: tree.File) -> tree.File:
             case tree.Chain():
                 elements: list[Any] = []
                 for element in node.elements:
-                    inner = element.element if isinstance(element, tree.Named | tree.Checked) else element
+                    inner = element
+                    while isinstance(inner, tree.Named | tree.Checked):
+                        inner = inner.element
                     if isinstance(inner, tree.Call) and inner.name.text in blocks:
                         inside, takes = in_place(inner)
                         if len(takes) == 1:
@@ -335,5 +337,5 @@ def without_blocks(file: tree.File) -> tree.File:
 
 def _instead(element: Any, called: Any) -> Any:
     if isinstance(element, tree.Named | tree.Checked):
-        return replace(element, element=row(called))
+        return replace(element, element=_instead(element.element, called))
     return row(called)
