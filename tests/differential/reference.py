@@ -687,6 +687,8 @@ class Reference:
             layer = cls.model_validate(values)
         except ValidationError:
             layer = cls.model_construct(**values)  # let torch say whether it is wrong
+        if _too_large(layer, tensors):
+            raise TooLargeError
         lowered = layer.lower(*tensors)
         xs = [self.tensors[value.number] for value in inputs]
         reused = False
@@ -832,6 +834,17 @@ class Reference:
             ">": lambda: a > b,
             ">=": lambda: a >= b,
         }[node.operator]()
+
+
+def _too_large(layer: Any, tensors: tuple[Tensor, ...]) -> bool:
+    """Whether the layer says that it makes more than can be tried; what it says wrongly is found where it is tried."""
+    try:
+        declared = layer.output(*tensors)
+        outputs = (declared,) if isinstance(declared, Tensor) else declared
+        sizes = [*(x.elements or 0 for x in outputs), *map(math.prod, layer.weights(*tensors).values())]
+    except (ArithmeticError, AssertionError, AttributeError, IndexError, TypeError, ValueError):
+        return False  # it does not go together, as torch will say
+    return max(sizes, default=0) > MOST_VALUES
 
 
 def _meant(layer: Any, tensors: tuple[Tensor, ...], results: tuple[torch.Tensor, ...]) -> bool:

@@ -119,7 +119,9 @@ def same(one: Tensor | tuple[Tensor, ...], other: Tensor | tuple[Tensor, ...]) -
 def is_module(layer: LayerReport) -> bool:
     kind = STANDARD.find(layer.layer)
     assert kind is not None
-    return kind.is_module and not (layer.layer == "upsample" and len(layer.inputs) == 2)  # `like` makes a function of it
+    return kind.is_module and not (
+        layer.layer == "upsample" and len(layer.inputs) == 2
+    )  # `like` makes a function of it
 
 
 def python(code: str, *arguments: str) -> str:
