@@ -856,6 +856,8 @@ def _meant(layer: Any, tensors: tuple[Tensor, ...], results: tuple[torch.Tensor,
         if first.kind == "map" and per_axis and len(value) != first.rank:
             return False
     match layer.word:
+        case "conv":
+            return layer.padding == "same" or min(_each(layer.padding, 1)) >= 0
         case "reshape":
             return bool(result == layer.size)
         case "to_map":
