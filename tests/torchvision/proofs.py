@@ -129,6 +129,16 @@ def loss_of(outputs: tuple[Tensor, ...]) -> Tensor:
 
 # ---------------------------------------------------------------- proofs
 
+OLDER = tuple(map(int, torch.__version__.split(".")[:2])) < (2, 13)
+"""Whether torch's kernels may give other last bits to what lies in memory otherwise, as it does for other operators."""
+
+
+def alike(given: Tensor, expected: Tensor, case: Case) -> bool:
+    """Whether two results have equal bits; where other operators run, older versions of torch leave a rest."""
+    if OLDER and case.reason:
+        return torch.allclose(given, expected, rtol=1e-4, atol=1e-5)
+    return torch.equal(given, expected)
+
 
 def counts(name: str) -> tuple[int, float]:
     """Parameters, and multiply-accumulates in thousands of millions, are those of all published weights.
@@ -194,7 +204,8 @@ def bits(name: str, variant: str = "") -> str:
     for one, other in zip(results(expected), results(given), strict=True):
         assert one.isfinite().all(), "theirs leaves the range of numbers"
         assert one.std() > 1e-3, "theirs gives the same for everything"
-        assert torch.equal(other, one), f"results differ by up to {(other - one).abs().max()}"
+        same = alike(other, one, running(name, variant))
+        assert same, f"results differ by up to {(other - one).abs().max()}"
     return "equal"
 
 
@@ -223,15 +234,22 @@ def gradients(name: str, variant: str = "") -> str:
     torch.manual_seed(1)
     given = results(model(x))
     assert len(given) == len(expected), f"{len(given)} results in training, theirs {len(expected)}"
-    assert all(map(torch.equal, given, expected)), "results of training differ"
+    case = running(name, variant)
+    assert all(alike(one, other, case) for one, other in zip(given, expected, strict=True)), (
+        "results of training differ"
+    )
     loss_of(given).backward()
     assert not wanted, f"no gradient for {next(iter(wanted))}"
     worst = max(differences, key=differences.__getitem__)
-    most = 1e-4 if running(name, variant).reason else 0.0
+    most = 1e-4 if case.reason else 0.0
     assert differences[worst] <= most, f"gradients of {worst} differ by {differences[worst]:.1e} of their length"
     for key, buffer in model.named_buffers():
         torch.testing.assert_close(buffer, buffers[key], msg=f"{key} differs after training")
     return "equal" if differences[worst] == 0 else "close"
+
+
+SHORT = 1e-3
+"""The length below which a gradient counts as that long: some are zero but for rounding, before a normalization."""
 
 
 def _compare(key: str, wanted: dict[str, Tensor | None], differences: dict[str, float]) -> Callable[[Tensor], None]:
@@ -245,8 +263,8 @@ def _compare(key: str, wanted: dict[str, Tensor | None], differences: dict[str, 
         if torch.equal(given, expected):
             differences[key] = 0.0
         else:
-            length = float(expected.norm())
-            differences[key] = float((given - expected).norm()) / length if length else math.inf
+            length = max(float(expected.norm()), SHORT)
+            differences[key] = float((given - expected).norm()) / length
 
     return hook
 
