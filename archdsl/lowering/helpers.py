@@ -241,7 +241,7 @@ class PartitionAttention(nn.Module):
         x = x.reshape(batch, features, height // tall, tall, width // wide, wide).permute(0, 2, 4, 3, 5, 1)
         x = x.reshape(batch, -1, tall * wide, features)
         if self.grid:
-            x = x.swapaxes(-2, -3)
+            x = x.swapaxes(-2, -3).contiguous()
         groups, length = x.shape[1:3]
         q, k, v = (
             part.reshape(batch, groups, length, heads, features // heads).permute(0, 1, 3, 2, 4)

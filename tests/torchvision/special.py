@@ -68,8 +68,8 @@ OF_DROPS_IN_VIEWS = OF_DROPS | {"as_strided", "clone", "copy_", "new_empty_strid
 OF_ADDS = frozenset({"add", "add_"})
 OF_TOKENS = frozenset({"add", "native_layer_norm", "native_layer_norm_backward", "permute", "transpose"})
 OF_PARTITIONS = frozenset(
-    "_softmax_backward_data _unsafe_view add addmm clone expand gelu gelu_backward mm mul native_layer_norm "
-    "native_layer_norm_backward permute squeeze sum transpose unsqueeze view".split()
+    "_softmax_backward_data _unsafe_view add clone expand gelu gelu_backward mul native_layer_norm "
+    "native_layer_norm_backward permute squeeze transpose unsqueeze view".split()
 )
 OF_GATES = frozenset({"relu", "relu_"})
 
