@@ -196,6 +196,8 @@ def _merged(path: str, applied: Applied, before: list[Field]) -> Field:
     for tensor, field in seeing:
         if tensor.space != space and all(size == 1 for size in tensor.space):
             everywhere = everywhere or path
+        elif any(size == 1 != whole for size, whole in zip(tensor.space, space, strict=False)):
+            return Field(None, everywhere)  # stretched along some axes only: no interval moves with the position there
         else:
             local.append((tensor, field))
     axes = local[0][1].axes if local else None

@@ -19,6 +19,7 @@ from archdsl.layers.base import (
     positional,
 )
 from archdsl.layers.call import Call, Expression, Parameter
+from archdsl.layers.geometry import Window
 from archdsl.layers.tensor import ANY, Kind, Tensor, division
 
 _TO_TOKENS: Mapping[Kind, str] = {"map": "to_tokens", "vector": "reshape CxHxW -> to_tokens", "ids": "embedding D"}
@@ -99,6 +100,9 @@ class ClassToken(_Learned):
     def output(self, *inputs: Tensor) -> Tensor:
         length, features = inputs[0].dims
         return Tensor("tokens", (length + 1 if isinstance(length, int) else ANY, features))
+
+    def reach(self, *inputs: Tensor) -> Reach:
+        return Reach((Window(before=1),))
 
     def weights(self, *inputs: Tensor) -> Shapes:
         features = inputs[0].channels

@@ -875,7 +875,7 @@ def _meant(layer: Any, tensors: tuple[Tensor, ...], results: tuple[torch.Tensor,
             ways = [layer.factor is not None, layer.size is not None, layer.like]
             return ways.count(True) == 1 and all(factor == int(factor) for factor in _each(layer.factor or 1, 1))
         case "window_attention":
-            return 0 <= layer.shift < layer.window and (layer.window > 1 or not layer.cosine)
+            return _whole(layer.shift) and 0 <= layer.shift < layer.window and (layer.window > 1 or not layer.cosine)
         case "position_encoding":
             return layer.temperature > 0
         case "prelu":
