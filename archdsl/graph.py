@@ -128,6 +128,17 @@ class GraphInput(NamedTuple):
     doc: str = ""
 
 
+class SizeRead(NamedTuple):
+    """A size for which the spec asks, as in `if in.h > 7`: were it another, the network might be another.
+
+    `value` is None where the letter of an input's shape was read.
+    """
+
+    value: Value | None
+    axis: int
+    span: Span
+
+
 class GraphOutput(NamedTuple):
     name: str
     value: Value
@@ -155,6 +166,8 @@ class Graph:
     """The name that `as` or `input` gave to a value, where it has one."""
     local_names: Mapping[tuple[int, Value], str]
     """The same for each activation: a block's result may have one name inside and another outside."""
+    size_reads: tuple[SizeRead, ...] = ()
+    """The sizes for which the spec asks, but for channels of maps and tokens."""
 
     def tensor(self, value: Value) -> Tensor:
         return self.applied[value.node].outputs[value.output]

@@ -63,3 +63,6 @@ NAME_CHARACTERS = 100
 
 REMEMBERED = 20_000
 """How many layers on shapes a process remembers from one network to the next."""
+
+SIZES = 100_000
+"""How many steps it may take to decide which sizes of an axis a network takes; a question to a layer is one."""

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from archdsl import limits
-from archdsl.analyses.contracts import contracts
+from archdsl.analyses.contracts import contracts, impossible
 from archdsl.analyses.counts import counts, total
 from archdsl.analyses.fields import Field, fields
 from archdsl.collector import make_room, paused
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from archdsl.analyses.sizes import AxisSizes
     from archdsl.graph import Graph
     from archdsl.layers.applied import Counts
     from archdsl.layers.catalog import Catalog
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from archdsl.lowering.program import Program
     from archdsl.project import Module
     from archdsl.reports.schema import Report
+    from archdsl.reports.sizes import SizesReport
 
 
 _UNREADABLE = frozenset({"unclosed", "unopened", "too-deep", "too-large"})
@@ -98,9 +100,21 @@ class Network:
         if any(finding.code in _UNREADABLE for finding in self.module.diagnostics):
             return in_order(self.module.diagnostics)
         found = [*self.module.diagnostics, *self.elaboration.diagnostics]
-        if not any(finding.is_error for finding in found) and self.elaboration.expectations:
-            found += contracts(self.elaboration, self.totals, self.fields)
+        if not any(finding.is_error for finding in found):
+            found += impossible(self.graph, self.open_axes)
+            if self.elaboration.expectations:
+                found += contracts(self.elaboration, self.totals, self.fields)
         return in_order(found)
+
+    @cached_property
+    def open_axes(self) -> tuple[AxisSizes, ...]:
+        """Which sizes the network takes along each axis that is open; of one that is not decided, nothing."""
+        if all(isinstance(size, int) for port in self.graph.inputs for size in port.tensor.dims):
+            return ()
+        from archdsl.analyses.sizes import open_axes
+
+        with paused():
+            return open_axes(self.graph)
 
     @property
     def ok(self) -> bool:
@@ -117,6 +131,10 @@ class Network:
             raise SpecError(self.diagnostics)
         return self
 
+    def at(self, inputs: Mapping[str, Tensor]) -> Network:
+        """The same network with other shapes for its inputs, by their names."""
+        return Network(self.module, self.name, self.catalog, self.arguments, inputs)
+
     # ------------------------------------------------------------ what comes of it
 
     def report(self, batch: int = 1) -> Report:
@@ -129,6 +147,19 @@ class Network:
 
         with paused():
             return build_report(self.checked(), batch)
+
+    def sizes(self) -> SizesReport:
+        """Which sizes of its inputs the network takes, what comes out of them, and which layer asks for it.
+
+        Of a network that its own sizes do not suit, those are found that would.
+
+        Raises:
+            SpecError: where the network has errors at other sizes too.
+        """
+        from archdsl.reports.sizes import build_sizes
+
+        with paused():
+            return build_sizes(self)
 
     def draw(self, path: str | Path, depth: int | None = None, color_by: str = "kind") -> Path:
         """Draws the network into a file: .svg, .png, .pdf or .dot.

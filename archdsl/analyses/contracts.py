@@ -5,15 +5,18 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from archdsl.diagnostics.model import Label
+from archdsl.analyses.formulas import described
+from archdsl.diagnostics.model import Label, error
 from archdsl.elaborate.builder import TooMuchError
 from archdsl.elaborate.values import MISSING, OPEN, SILENT, Env, describe
 
 if TYPE_CHECKING:
     from archdsl.analyses.fields import AxisField, Field
+    from archdsl.analyses.sizes import AxisSizes
     from archdsl.diagnostics.model import Diagnostic
     from archdsl.elaborate.elaborator import Elaboration
     from archdsl.elaborate.flow import Walker
+    from archdsl.graph import Graph
     from archdsl.layers.applied import Counts
     from archdsl.syntax import tree
 
@@ -44,6 +47,28 @@ def contracts(elaboration: Elaboration, totals: Counts, fields: tuple[Field, ...
         for statement, env in elaboration.expectations:
             decide(walker, statement, Env(env.module, env), facts, open_inputs)
     return findings[before:]
+
+
+def impossible(graph: Graph, open_axes: tuple[AxisSizes, ...]) -> list[Diagnostic]:
+    """An error for each open size that no number can fill: what one layer leaves of them, the next refuses."""
+    hopeless = [result for result in open_axes if 0 not in result.accepted.values]
+    found = []
+    for at in dict.fromkeys(result.demands[-1].node for result in hopeless):
+        results = [result for result in hopeless if result.demands[-1].node == at]
+        names, (result, *_) = " or ".join(result.axis.name for result in results), results
+        node, demand = graph.nodes[at], result.demands[-1]
+        inputs = {number for result in results for number, _ in result.axis.places}
+        labels = [
+            Label(each.span, f"{names} is open here")
+            for each in graph.inputs
+            if each.value.node in inputs and each.span.source is node.span.source
+        ]
+        before = [(graph.nodes[each.node], each.accepted) for each in result.demands[-4:-1]]
+        notes = [f"{each.layer.word} at {each.span} takes {described(accepted)}" for each, accepted in before]
+        message = f"no size of {names} suits all layers: at {demand.refused}, {demand.problem.message}"
+        help = demand.problem.help or "give both branches as much padding as their windows take, or crop the larger one"
+        found.append(error("no-size", message, node.span, labels=labels, notes=notes, help=help))
+    return found
 
 
 def decide(walker: Walker, statement: tree.Expect, inner: Env, facts: dict[str, Any], open_inputs: list[Label]) -> None:

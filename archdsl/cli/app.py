@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 import archdsl
-from archdsl.cli import build, check, draw, explain, fmt, report
+from archdsl.cli import build, check, draw, explain, fmt, report, sizes
 from archdsl.cli import compile as compile_
 from archdsl.cli import list as list_
 from archdsl.cli.terminal import FINDINGS, USAGE, complain, show_findings
@@ -88,6 +88,7 @@ def _archdsl(
 _COMMANDS: dict[str, Callable[..., None]] = {
     "check": check.command,
     "report": report.command,
+    "sizes": sizes.command,
     "draw": draw.command,
     "compile": compile_.command,
     "build": build.command,

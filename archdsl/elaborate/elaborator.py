@@ -68,7 +68,9 @@ class _Elaborator:
         self.module = module
         self.catalog = catalog
         self.builder = Builder()
-        expressions = Expressions(catalog, self.builder.report, self.builder.tensor, self.builder.spend)
+        expressions = Expressions(
+            catalog, self.builder.report, self.builder.tensor, self.builder.spend, self.builder.size_reads
+        )
         self.binder = Binder(expressions)
         self.files = Files(self.builder, expressions, self.binder, catalog)
         self.ports = Ports(self.builder, expressions, shapes)
@@ -262,6 +264,7 @@ class _Elaborator:
             tuple(builder.applied),
             builder.names,
             builder.local_names,
+            tuple(builder.size_reads),
         )
 
     def doc(self, found: Any) -> str:

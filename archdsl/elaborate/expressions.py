@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from archdsl import limits
@@ -11,7 +11,7 @@ from archdsl.elaborate import meant
 from archdsl.elaborate.functions import FUNCTIONS
 from archdsl.elaborate.origins import blamed, facts
 from archdsl.elaborate.values import MISSING, OPEN, SILENT, BlockValue, Env, LayerValue, Partial, describe, is_number
-from archdsl.graph import Value, shown
+from archdsl.graph import SizeRead, Value, shown
 from archdsl.source import Span
 from archdsl.syntax import tree
 from archdsl.syntax.printer import print_expression
@@ -47,6 +47,7 @@ class Expressions:
         report: Reporter,
         tensor: Callable[[Value], Tensor],
         spend: Callable[[int, tree.Node, Env], None],
+        size_reads: list[SizeRead],
     ) -> None:
         self.catalog = catalog
         self.report = report
@@ -54,6 +55,7 @@ class Expressions:
         self.tensor = tensor
         self.weights: dict[int, tuple[tuple[Any, ...], int, int]] = {}
         """Of lists that hold lists: the list (held, so that its identity stays its own), its values, its depth."""
+        self.size_reads = size_reads
 
     def value(self, node: tree.Expression, env: Env) -> Any:
         """What an expression comes to: a number, text, yes or no, a tuple, a Value, an element; or SILENT or OPEN."""
@@ -67,6 +69,13 @@ class Expressions:
             return node.value  # type: ignore[union-attr]
         self.spend(1, node, env)
         return _METHODS[kind](self, node, env)
+
+    def shape(self, node: tree.Expression, env: Env) -> Any:
+        """A written shape, of an input or to be checked: the sizes that it asks for change nothing in the network."""
+        before = len(self.size_reads)
+        value = self.value(node, env)
+        del self.size_reads[before:]
+        return value
 
     def settled(self, node: tree.Expression, env: Env) -> Any:
         """The value of an expression that must be known now; an open size is reported."""
@@ -105,14 +114,19 @@ class Expressions:
         if not tensor.known:
             return SILENT
         if node.name == "shape":
+            self.reads(base, range(len(tensor.dims)), node, env)
             return tuple(size if isinstance(size, int) else OPEN for size in tensor.dims)
         if node.name == "c":
+            if tensor.rank == 0 or tensor.kind == "ids":
+                self.reads(base, (0,), node, env)
             return _settled(tensor.channels)
         axes = {"h": -2, "w": -1, "d": -3}
         if node.name == "l" and tensor.rank == 1:
+            self.reads(base, (tensor.dims.index(tensor.space[0]),), node, env)
             return _settled(tensor.space[0])
         if node.name in axes and tensor.kind == "map":
             if tensor.rank >= -axes[node.name]:
+                self.reads(base, (len(tensor.dims) + axes[node.name],), node, env)
                 return _settled(tensor.space[axes[node.name]])
             self.wrong(node, env, f"{tensor} has no `.{node.name}`", "a map with one spatial axis has `.l` or `.w`")
             return SILENT
@@ -127,14 +141,24 @@ class Expressions:
     # ------------------------------------------------------------ lists
 
     def size(self, node: tree.Size, env: Env) -> Any:
-        return tuple(extent if isinstance(extent, int) else self.symbol_value(extent, env) for extent in node.extents)
+        return tuple(
+            extent if isinstance(extent, int) else self.symbol_value(extent, env, node) for extent in node.extents
+        )
 
     def symbol(self, node: tree.Symbol, env: Env) -> Any:
-        return self.symbol_value(node.text, env)
+        return self.symbol_value(node.text, env, node)
 
-    def symbol_value(self, text: str, env: Env) -> Any:
+    def symbol_value(self, text: str, env: Env, node: tree.Node) -> Any:
         found = env.find(text)
-        return OPEN if found is MISSING or not isinstance(found, int) else found
+        if not isinstance(found, int):
+            return OPEN
+        self.size_reads.append(SizeRead(None, 0, Span(env.source, node.start, node.end)))
+        return found
+
+    def reads(self, value: Value, axes: Iterable[int], node: tree.Node, env: Env) -> None:
+        """Puts down that sizes of a value are asked for."""
+        span = Span(env.source, node.start, node.end)
+        self.size_reads += [SizeRead(value, axis, span) for axis in axes]
 
     def list(self, node: tree.List, env: Env) -> Any:
         self.spend(len(node.items), node, env)

@@ -388,7 +388,7 @@ class Walker:
 
     def check(self, checked: tree.Checked, flow: Flow, env: Env) -> None:
         """X : shape."""
-        wanted = self.expressions.value(checked.shape, env)
+        wanted = self.expressions.shape(checked.shape, env)
         if wanted is SILENT or NOTHING in flow or not flow:
             return
         if len(flow) != 1:

@@ -120,7 +120,7 @@ class Modules:
         recording = self.replayer.recordings.get(key)
         if recording is not None:
             return self.replayer.replay(recording, activation, call, env)
-        named, findings = len(builder.named), len(builder.diagnostics)
+        named, findings, reads = len(builder.named), len(builder.diagnostics), len(builder.size_reads)
         frame = outer.inside(index) if transparent else Frame(f"{path}.", index, numbered, outer.reused)
         builder.enter(activation, frame)
         self.calls.append(definition)
@@ -135,7 +135,7 @@ class Modules:
         if transparent:
             outer.next_number = frame.next_number
         result = builder.leave(index, outer, result, nodes, name)
-        self.replayer.record(key, index, nodes, named, findings, f"{path}.")
+        self.replayer.record(key, index, nodes, named, findings, reads, f"{path}.")
         return result
 
     def takes(self, block: BlockValue, call: tree.Call, flow: Flow, inner: Env, env: Env) -> bool:

@@ -72,7 +72,7 @@ class Ports:
     def declared(self, statement: tree.Input, env: Env) -> Tensor | None:
         """The shape as the spec gives it; None where it is none, which is then reported."""
         shape = statement.shape
-        value = self.expressions.value(shape, env)
+        value = self.expressions.shape(shape, env)
         if value is SILENT:
             return None
         sizes = value if type(value) is tuple else (value,)
@@ -154,7 +154,7 @@ class Ports:
             known = env.find(symbol)
             if known is not MISSING and known != size:
                 message = f"{symbol} is {known} for an input above and {size} here"
-                self.report("shape-mismatch", message, statement, env)
+                self.report("bad-argument", message, statement, env)
                 return None
             env.names[symbol] = size
         return Tensor(declared.kind, given.dims, declared.vocabulary)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archdsl import limits
 from archdsl.elaborate.builder import NOTHING, Builder, Flow, new
 from archdsl.elaborate.values import BlockValue, LayerValue
-from archdsl.graph import Activation, Node, Value
+from archdsl.graph import Activation, Node, SizeRead, Value
 
 if TYPE_CHECKING:
     from archdsl.elaborate.values import Env
@@ -23,6 +23,7 @@ class Recording(NamedTuple):
     nodes: range
     activations: range
     names: range
+    size_reads: range
     prefix: str
     inputs: Flow
     outputs: Flow
@@ -57,7 +58,7 @@ class Replayer:
         order = {value: number for number, value in enumerate(dict.fromkeys(flow))}
         return (*parts, *(order[value] for value in flow))  # the same value twice is not two
 
-    def record(self, key: Any, activation: int, nodes: int, names: int, findings: int, prefix: str) -> None:
+    def record(self, key: Any, activation: int, nodes: int, names: int, findings: int, reads: int, prefix: str) -> None:
         """Remembers a call that has just been walked through, if nothing was found wrong in it."""
         builder = self.builder
         if key is None or len(builder.diagnostics) != findings or activation >= len(builder.activations):
@@ -71,6 +72,7 @@ class Replayer:
             range(nodes, len(builder.nodes)),
             range(activation, len(builder.activations)),
             range(names, len(builder.named)),
+            range(reads, len(builder.size_reads)),
             prefix,
             made.inputs,
             made.outputs,
@@ -117,4 +119,7 @@ class Replayer:
             )
         for home, value, label in builder.named[recording.names.start : recording.names.stop]:
             builder.name(home + by_activation, moved((value,))[0], label)
+        for read in builder.size_reads[recording.size_reads.start : recording.size_reads.stop]:
+            at = None if read.value is None else moved((read.value,))[0]
+            builder.size_reads.append(SizeRead(at, read.axis, read.span))
         return activations[head.index].outputs

@@ -39,7 +39,8 @@ class Merge(Layer):
         if self.expression.isidentifier():
             return Expression(reduce(lambda a, b: f"torch.{self.expression}({a}, {b})", values))
         # In place the first input keeps its shape, so nothing may stretch it.
-        kept = all(b in (a, 1) for other in inputs for a, b in zip(inputs[0].dims, other.dims, strict=True))
+        pairs = [pair for other in inputs[1:] for pair in zip(inputs[0].dims, other.dims, strict=True)]
+        kept = all(b == 1 or (a == b != ANY) for a, b in pairs)
         inplace = f"{{0}} {self.expression}= {{1}}" if self.inplace and len(inputs) == 2 and kept else None
         return Expression(f" {self.expression} ".join(values), inplace)
 

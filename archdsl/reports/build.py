@@ -5,12 +5,11 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from archdsl.graph import Activation, Graph
-from archdsl.reports.schema import FieldReport, LayerReport, ModuleReport, Port, Report, Totals
+from archdsl.graph import Activation, Graph, Value
+from archdsl.reports.schema import Extents, FieldReport, LayerReport, ModuleReport, Port, Report, Totals
 
 if TYPE_CHECKING:
     from archdsl.analyses.fields import AxisField
-    from archdsl.layers.tensor import Tensor
     from archdsl.network import Network
     from archdsl.source import Span
 
@@ -29,8 +28,18 @@ def build_report(network: Network, batch: int = 1) -> Report:
         doc=graph.doc,
         file=graph.span.source.name,
         batch=batch,
-        inputs=tuple([_port(port.name, port.tensor) for port in graph.inputs]),
-        outputs=tuple([_port(port.name, graph.tensor(port.value), port.training_only) for port in graph.outputs]),
+        inputs=tuple([Port(name=port.name, kind=port.tensor.kind, shape=port.tensor.dims) for port in graph.inputs]),
+        outputs=tuple(
+            [
+                Port(
+                    name=port.name,
+                    kind=graph.tensor(port.value).kind,
+                    shape=_dims(network, port.value),
+                    training_only=port.training_only,
+                )
+                for port in graph.outputs
+            ]
+        ),
         totals=Totals(
             layers=len(layers),
             parameters=totals.parameters,
@@ -41,18 +50,34 @@ def build_report(network: Network, batch: int = 1) -> Report:
             bytes={name: size * floats + _INTEGER_BYTES * totals.integers for name, size in _DTYPES.items()},
         ),
         layers=tuple(layers),
-        modules=_modules(graph, layers, numbers),
+        modules=_modules(network, layers, numbers),
+        sizes=_open_sizes(network),
     )
 
 
-def _port(name: str, tensor: Tensor, training_only: bool = False) -> Port:
-    return Port(name=name, kind=tensor.kind, shape=tensor.dims, training_only=training_only)
+def _dims(network: Network, value: Value) -> Extents:
+    """The sizes of a value; those that follow from an open size as formulas."""
+    tensor = network.graph.tensor(value)
+    if not network.open_axes:
+        return tensor.dims
+    from archdsl.analyses.sizes import formulas
+
+    return formulas(network.open_axes, value, tensor)
+
+
+def _open_sizes(network: Network) -> dict[str, str]:
+    """What the network takes for each size that is open, in words."""
+    if not network.open_axes:
+        return {}
+    from archdsl.analyses.formulas import described
+
+    return {each.axis.name: described(each.accepted) for each in network.open_axes}
 
 
 def _layers(network: Network, batch: int) -> tuple[list[int], list[LayerReport]]:
     """For each node the number of its layer (-1 of an input's), and the layers."""
     graph = network.graph
-    nodes = graph.nodes
+    nodes, opened = graph.nodes, network.open_axes
     layers: list[LayerReport] = []
     numbers: list[int] = []
     shown: dict[int, FieldReport | None] = {}
@@ -69,14 +94,17 @@ def _layers(network: Network, batch: int) -> tuple[list[int], list[LayerReport]]
             shown[key] = field_report(axes) if axes else None
         line = lines.get(span) or lines.setdefault(span, span.line)
         outputs = applied.outputs
+        shapes = [tensor.dims for tensor in outputs]
+        if opened:
+            shapes = [_dims(network, Value(node.index, number)) for number in range(len(outputs))]
         parameters, buffers, _, macs = count
         row = LayerReport(  # by place, which takes a third of the time
             path,
             layer.word,
             applied.text,
             (nodes[inputs[0][0]][1],) if len(inputs) == 1 else tuple([nodes[value.node].path for value in inputs]),
-            outputs[0].dims,
-            () if len(outputs) == 1 else tuple([tensor.dims for tensor in outputs]),
+            shapes[0],
+            () if len(outputs) == 1 else tuple(shapes),
             parameters,
             buffers,
             macs if macs is None else batch * macs,
@@ -102,8 +130,9 @@ def field_report(axes: tuple[AxisField, ...]) -> FieldReport:
     )
 
 
-def _modules(graph: Graph, layers: list[LayerReport], numbers: list[int]) -> tuple[ModuleReport, ...]:
+def _modules(network: Network, layers: list[LayerReport], numbers: list[int]) -> tuple[ModuleReport, ...]:
     """The modules with the layers in them; a block without a module of its own counts to the one around it."""
+    graph = network.graph
     held = _held(graph, numbers)
     parameters = list(accumulate([layer.parameters for layer in layers], initial=0))
     macs = list(accumulate([layer.macs or 0 for layer in layers], initial=0))
@@ -120,7 +149,7 @@ def _modules(graph: Graph, layers: list[LayerReport], numbers: list[int]) -> tup
             activation.call,
             None if parent is None else graph.activations[parent].path,
             tuple(inside),
-            graph.tensor(activation.outputs[0]).dims if activation.outputs else (),
+            _dims(network, activation.outputs[0]) if activation.outputs else (),
             parameters[stop] - parameters[start],
             macs[stop] - macs[start] if unknown[stop] == unknown[start] else None,
         )

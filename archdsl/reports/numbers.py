@@ -64,8 +64,12 @@ def percent(share: float | None) -> str:
 
 
 def shape(extents: Extents) -> str:
-    """Sizes as the language writes them: 64x56x56."""
-    return clean("x".join(map(str, extents))) or "scalar"
+    """Sizes as the language writes them: 64x56x56; formulas in brackets: 64x(H/2)x(W/2)."""
+    return clean("x".join(map(_extent, extents))) or "scalar"
+
+
+def _extent(size: int | str) -> str:
+    return f"({size})" if isinstance(size, str) and not size.isalnum() and size != UNKNOWN else str(size)
 
 
 def shapes(output: Extents, outputs: Sequence[Extents] = ()) -> str:

@@ -62,8 +62,18 @@ def footnotes(report: Report, shown: Sequence[Row]) -> Iterator[str]:
     if causes := list(dict.fromkeys(clean(row.everywhere) for row in shown if row.everywhere)):
         others = " and others" if len(causes) > 1 else ""
         yield f"* and all: the whole input has its say, by {causes[0]}{others}"
+    for asked, letters in _sizes(report).items():
+        yield f"{', '.join(letters)}: {clean(asked)}"
     if any(row.macs is None for row in shown):
         yield "? not known, where a size is open"
+
+
+def _sizes(report: Report) -> dict[str, list[str]]:
+    """What the network takes for its open sizes, with the letters for which that holds."""
+    found: dict[str, list[str]] = {}
+    for letter, asked in report.sizes.items():
+        found.setdefault(asked, []).append(clean(letter))
+    return found
 
 
 @dataclass(slots=True, eq=False)

@@ -9,14 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from archdsl.records import Record, record
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 COUNTING_RULE = (
     "multiplications of convolutions, linear layers and matrix products (torchvision's rule); FLOPs = 2 MACs"
 )
 
 Extents = tuple[int | str, ...]
-"""The sizes of a tensor without the batch axis; a symbol ("H") or "?" stands where a size is open."""
+"""The sizes of a tensor without the batch axis; where one is open, a symbol ("H"), a formula ("H/2") or "?"."""
 
 
 _STRICT = ConfigDict(frozen=True, extra="forbid")
@@ -116,3 +116,4 @@ class Report(_Model):
     totals: Totals
     layers: tuple[LayerReport, ...]
     modules: tuple[ModuleReport, ...]
+    sizes: dict[str, str] = Field({}, description="what the network takes for each size that is open, in words")
