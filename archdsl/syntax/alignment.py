@@ -26,8 +26,8 @@ def align(lines: list[Line]) -> None:
     for rows in _runs(lines, [_row(line) for line in lines], lambda one, other: len(one[1]) == len(other[1])):
         _align_table([items for _, items in rows])
     columns = [_columns(line) for line in lines]
-    for number, find in enumerate(_COLUMNS):
-        by_choice = find in (_arrow, _label)
+    for number, column in enumerate(_COLUMNS):
+        by_choice = column in _BY_CHOICE
         places = [places[number] for places in columns]
         for cells in _runs(lines, places, _side_by_side if by_choice else _always):
             if not by_choice or (len(cells) > 1 and any(map(_is_set_off, cells))):
@@ -84,38 +84,32 @@ def _is_set_off(cell: _Cell) -> bool:
     return line.pieces[at].column - (before.column + before.token.end - before.token.start) > 1
 
 
-def _first(line: Line, type: str) -> int | None:
-    return next((at for at in line.outside_brackets() if at and line.pieces[at].type == type), None)
-
-
-def _arrow(line: Line) -> int | None:
-    return _first(line, "ARROW")
-
-
-def _label(line: Line) -> int | None:
-    at = _first(line, "AS")
-    return None if at is None or at == _numbered_label(line) else at
-
-
-def _numbered_label(line: Line) -> int | None:
-    """`as name[]` at the end of a line."""
-    at = _first(line, "AS")
-    signs = [piece for piece in line.pieces if piece.type not in COMMENTS]
-    rest = signs[at:] if at is not None else []
-    return at if len(rest) == 4 and rest[-1].role == "NUMBERED" else None
-
-
-def _check(line: Line) -> int | None:
-    return _first(line, "COLON")
-
-
-def _comment(line: Line) -> int | None:
+def _places(line: Line) -> Iterator[int | None]:
+    """Where each kind of column stands in a line: what `_COLUMNS` names."""
+    first: dict[str, int] = {}
+    for at in line.outside_brackets():
+        if at:
+            first.setdefault(line.pieces[at].type, at)
+    label = first.get("AS")
+    numbered = label is not None and _is_numbered(line, label)
     last = len(line.pieces) - 1
-    return last if last and line.pieces[last].type in COMMENTS else None
+    yield first.get("ARROW")
+    yield None if numbered else label
+    yield label if numbered else None
+    yield first.get("COLON")
+    yield last if last and line.pieces[last].type in COMMENTS else None
 
 
-_COLUMNS = (_arrow, _label, _numbered_label, _check, _comment)
+def _is_numbered(line: Line, label: int) -> bool:
+    """Whether a line ends with `as name[]`."""
+    rest = [piece for piece in line.pieces if piece.type not in COMMENTS][label:]
+    return len(rest) == 4 and rest[-1].role == "NUMBERED"
+
+
+_COLUMNS = ("arrow", "label", "numbered label", "checked shape", "comment")
 """What stands in a column, in the order in which the columns are straightened."""
+_BY_CHOICE = {"arrow", "label"}
+"""What does so only where the writer has set it off."""
 
 
 def _columns(line: Line) -> list[int | None]:
@@ -123,7 +117,7 @@ def _columns(line: Line) -> list[int | None]:
 
     None also where one that is straightened later stands before it: that would move it out of line again.
     """
-    places = [find(line) for find in _COLUMNS]
+    places = list(_places(line))
     return [
         None if at is None or any(other is not None and other < at for other in places[number + 1 :]) else at
         for number, at in enumerate(places)

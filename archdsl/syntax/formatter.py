@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archdsl import limits
+from archdsl.collector import make_room, paused
 from archdsl.source import Source
 from archdsl.syntax.alignment import align
 from archdsl.syntax.layout import COMMENTS, Line, Piece
@@ -32,12 +33,20 @@ _TIGHT_AFTER = _TIGHT | {"LPAR", "LSQB", "UNARY", "X"}
 
 def format_text(source: Source) -> str | None:
     """The text in the layout of the language, or None where it has syntax errors."""
-    if parse(source).diagnostics:
+    if len(source.text) > limits.FILE_CHARACTERS:
         return None
+    make_room()
+    with paused():
+        return _formatted(source)
+
+
+def _formatted(source: Source) -> str | None:
     read = read_tokens(source)
-    _Roles(pieces := [Piece(token, token.text, token.type) for token in read.tokens]).assign()
+    if parse(source, read).diagnostics:
+        return None
+    _Roles(pieces := [Piece(token, token.type, token.text, token.type) for token in read.tokens[:-1]]).assign()
     pieces = [piece for piece in pieces if piece.type != "NEWLINE"]
-    pieces += [Piece(comment, _comment(comment), comment.type) for comment in read.comments]
+    pieces += [Piece(comment, comment.type, _comment(comment), comment.type) for comment in read.comments]
     for piece in pieces:
         if piece.type == "DOC":
             piece.text = _comment(piece.token)

@@ -18,6 +18,7 @@ class Piece:
     """A token or a comment. `role` is its type, or a narrower word for what it is used for."""
 
     token: Token
+    type: str
     text: str
     role: str
     column: int = 0
@@ -36,10 +37,6 @@ class Piece:
     """Of an opening bracket: the indentation of a line that begins with what closes it, or with a branch."""
     inside: int = 0
     """Of an opening bracket: the indentation of the lines inside."""
-
-    @property
-    def type(self) -> str:
-        return self.token.type
 
 
 @dataclass(slots=True, eq=False)

@@ -32,13 +32,16 @@ class Parsed:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def parse(source: Source) -> Parsed:
-    """Reads a spec. Never raises for what the text says: a part that cannot be read becomes a Mistake in the tree."""
+def parse(source: Source, read: Tokens | None = None) -> Parsed:
+    """Reads a spec. Never raises for what the text says: a part that cannot be read becomes a Mistake in the tree.
+
+    `read` are its tokens, where they are known; the parser puts the end of the text behind them.
+    """
     if len(source.text) > limits.FILE_CHARACTERS:
         message = f"the text has {len(source.text):,} characters, more than {limits.FILE_CHARACTERS:,}"
         problem = error("too-large", message, Span(source, 0, 0), help="split it into files and `use` them")
         return Parsed(source, tree.File(0, 0, ()), (), (problem,))
-    read = read_tokens(source)
+    read = read or read_tokens(source)
     reading = _Reading(source, read)
     file = reading.run()
     problems = reading.builder.problems
