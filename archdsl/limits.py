@@ -64,5 +64,8 @@ NAME_CHARACTERS = 100
 REMEMBERED = 20_000
 """How many layers on shapes a process remembers from one network to the next."""
 
-SIZES = 100_000
-"""How many steps it may take to decide which sizes of an axis a network takes; a question to a layer is one."""
+SIZES = 1_000_000
+"""How many steps it may take to decide which sizes a network takes, along all axes that are open.
+
+To look at one input of a layer is a step, to ask the layer about it 8.
+"""

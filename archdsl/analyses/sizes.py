@@ -47,12 +47,16 @@ Dims: TypeAlias = "tuple[Law | Size, ...]"
 _Dims: TypeAlias = "Sequence[Dims]"
 _Answer: TypeAlias = "tuple[Tensor, ...] | Problem | None"
 
-SAMPLE = 48
+SAMPLE = 16
 """At so many sizes a layer is asked first."""
+NEAR = 64
+"""So far around the size at hand every size is looked at, where it is asked whether a layer is the same module."""
 LARGEST = 1 << 14
 """At so many at the most."""
-FEW = 16
-"""A layer that is the same module at so many sizes, and at large ones, always is."""
+ASKED = 8
+"""What a question to a layer takes, in steps for each of its inputs; to look at one of them is a step."""
+FEW = 8
+"""A layer that is the same module at the first and the last so many sizes, is so between: sizes in the same order."""
 
 
 class Axis(NamedTuple):
@@ -125,13 +129,30 @@ def axes(graph: Graph) -> tuple[Axis, ...]:
     )
 
 
-def sizes(graph: Graph, axis: Axis) -> AxisSizes:
+class Budget:
+    """How much work may still be done, for all axes of a network together."""
+
+    def __init__(self, steps: int | None = None) -> None:
+        self.left = limits.SIZES if steps is None else steps
+
+    def spend(self, steps: int) -> None:
+        """Counts steps of the work.
+
+        Raises:
+            UndecidedError: where there are too many.
+        """
+        self.left -= steps
+        if self.left < 0:
+            raise UndecidedError(f"that takes more than {limits.SIZES:,} steps")
+
+
+def sizes(graph: Graph, axis: Axis, budget: Budget | None = None) -> AxisSizes:
     """Which sizes of one axis a network takes, the others being as they are.
 
     Raises:
-        UndecidedError: where that follows no rule that is short enough.
+        UndecidedError: where that follows no rule that is short enough, or takes more work than there may be.
     """
-    return _Following(graph, axis).run()
+    return _Following(graph, axis, budget or Budget()).run()
 
 
 class _Step(NamedTuple):
@@ -147,14 +168,14 @@ class _Step(NamedTuple):
 class _Following:
     """Follows one axis through a network."""
 
-    def __init__(self, graph: Graph, axis: Axis) -> None:
+    def __init__(self, graph: Graph, axis: Axis, budget: Budget) -> None:
         self.graph = graph
         self.axis = axis
+        self.budget = budget
         self.shapes: list[tuple[Dims, ...]] = []
         self.accepted = self.same = constant(0)
         self.demands: list[Demand] = []
         self.changing: list[int] = []
-        self.work = 0
         self.steps: dict[Any, _Step] = {}
         self.answers: dict[tuple[int, tuple[Tensor, ...]], tuple[Tensor, ...] | Problem] = {}
         self.modules: dict[tuple[int, tuple[Tensor, ...]], Any] = {}
@@ -173,6 +194,7 @@ class _Following:
             if not node.inputs:
                 self.shapes.append((self.of_input(node, applied),))
                 continue
+            self.budget.spend(len(node.inputs))
             inputs = tuple([self.shapes[value.node][value.output] for value in node.inputs])
             varying = list(dict.fromkeys(d for dims in inputs for d in dims if isinstance(d, Law)))
             if not varying and inputs == tuple([tensor.dims for tensor in applied.inputs]):
@@ -181,7 +203,7 @@ class _Following:
             key = (id(applied.layer), applied.inputs, inputs)
             step = self.steps.get(key)
             if step is None:
-                self.spend(sum(law.end for law in varying) >> 3)
+                self.budget.spend(sum(law.end for law in varying))
                 step = self.steps[key] = self.step(applied, inputs, varying)
             self.shapes.append(step.outputs or _nothing(applied))
             if step.accepted is not None:
@@ -189,16 +211,6 @@ class _Following:
             if step.same is not None:
                 self.same = _both(self.same, step.same)
                 self.changing.append(node.index)
-
-    def spend(self, steps: int) -> None:
-        """Counts steps of the work.
-
-        Raises:
-            UndecidedError: where it is too much.
-        """
-        self.work += steps
-        if self.work > limits.SIZES:
-            raise UndecidedError(f"that takes more than {limits.SIZES:,} steps")
 
     def of_input(self, node: Node, applied: Applied) -> Dims:
         dims: list[Law | Size] = list(applied.outputs[0].dims)
@@ -248,7 +260,7 @@ class _Following:
         """What a layer makes of the one size that varies, as a function of that size."""
         alone = tuple(tuple(IDENTITY if d == law else d for d in dims) for dims in inputs)
         numbers = _numbers(applied, inputs)
-        probes = {number + by for number in numbers for by in (-1, 0, 1, number)} | {997, 1000, 1024}
+        probes = {number + by for number in numbers for by in (0, 1)} | {997, 1024}
         count = SAMPLE
         while count <= LARGEST:
             rows = [self.answer(applied, alone, m) for m in range(1, count + 1)]
@@ -274,6 +286,7 @@ class _Following:
         """What a layer makes of its inputs at one size, the first thing that is wrong with them, or None where there is
         nothing to ask.
         """
+        self.budget.spend(len(inputs))
         tensors = _at(applied, inputs, n)
         return None if tensors is None else self.ask(applied.layer, tensors)
 
@@ -281,7 +294,7 @@ class _Following:
         key = (id(layer), tensors)
         found = self.answers.get(key)
         if found is None:
-            self.spend(1)
+            self.budget.spend(ASKED * len(tensors))
             problem = next(iter(layer.check(*tensors)), None)
             output = None if problem else layer.output(*tensors)
             found = problem or ((output,) if isinstance(output, Tensor) else output)
@@ -299,10 +312,13 @@ class _Following:
         here = self.made(applied, inputs, size)
         numbers = [value for law in varying if (value := law(size)) is not None]
         start, period = settled(varying or [constant(0)], numbers)
-        laws = varying if accepted is None else [*varying, accepted]
-        taken = [n for n in range(1, start + 2 * period) if None not in [law(n) for law in laws]]
-        # Where branches meet, which is greater may matter anywhere; of one size, the ends show whether it does.
-        asked = taken if len(varying) > 1 else (*taken[:FEW], *taken[-FEW:])
+        alike: dict[object, list[int]] = {}
+        alone, turn = settled(varying or [constant(0)])
+        near = range(max(alone + turn, size - NEAR), min(start, size + NEAR))
+        for n in chain(range(1, alone + turn), near, range(max(start, alone + turn), start + 2 * period)):
+            if accepted is None or accepted(n) == 0:
+                alike.setdefault(_order([law(n) for law in varying], numbers), []).append(n)
+        asked = chain.from_iterable((*some[:FEW], *some[-FEW:]) for some in alike.values())
         if all(self.made(applied, inputs, n) in (None, here) for n in asked):
             return None
         start += period
@@ -331,6 +347,12 @@ def _at(applied: Applied, inputs: _Dims, n: int) -> tuple[Tensor, ...] | None:
             return None
         tensors.append(Tensor(tensor.kind, here, tensor.vocabulary))  # type: ignore[arg-type]  # none is None
     return tuple(tensors)
+
+
+def _order(sizes: list[int | None], numbers: list[int]) -> object:
+    """Which of some sizes are equal, less and greater, among them and to numbers."""
+    known = [-1 if size is None else size for size in sizes]
+    return tuple([(a > b) - (a < b) for i, a in enumerate(known) for b in (*known[i + 1 :], *numbers)])
 
 
 def _beside(inputs: _Dims) -> Iterator[int]:
@@ -409,11 +431,11 @@ def _both(a: Law, b: Law) -> Law:
 
 def open_axes(graph: Graph) -> tuple[AxisSizes, ...]:
     """What is known of the axes whose sizes the network at hand leaves open; of one that is not decided, nothing."""
-    found = []
+    found, budget = [], Budget()
     for axis in axes(graph):
         if isinstance(axis.size, str):
             with suppress(UndecidedError):
-                found.append(sizes(graph, axis))
+                found.append(sizes(graph, axis, budget))
     return tuple(found)
 
 

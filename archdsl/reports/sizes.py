@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from archdsl import limits
 from archdsl.analyses.formulas import described
 from archdsl.analyses.laws import Law, UndecidedError
-from archdsl.analyses.sizes import Axis, AxisSizes, Border, Demand, axes, borders, formulas, sizes
+from archdsl.analyses.sizes import Axis, AxisSizes, Border, Budget, Demand, axes, borders, formulas, sizes
 from archdsl.errors import SpecError
 from archdsl.layers.tensor import Tensor
 from archdsl.reports.numbers import clean, shape
@@ -154,14 +155,22 @@ def build_sizes(network: Network) -> SizesReport:
 def _decided(network: Network) -> tuple[Network, list[AxisSizes | str]]:
     """The network at sizes that suit it, and what is known of each axis: its sizes, or why they are not decided."""
     best: tuple[Network, list[AxisSizes | str]] | None = None
+    steps, budget = 0, Budget()
     for candidate in _candidates(network):
+        steps += candidate.steps
+        if steps > limits.STEPS:
+            break
         if not _is_whole(candidate):
             continue
-        found = [_followed(candidate, axis) for axis in axes(candidate.graph)]
+        found = [_followed(candidate, axis, budget) for axis in axes(candidate.graph)]
         if best is None:
             best = candidate, found
         if not any(isinstance(each, str) for each in found):
             return candidate, found
+        if budget.left < 0:
+            break
+    if best is None and _is_whole(network):
+        best = network, [_followed(network, axis, budget) for axis in axes(network.graph)]
     if best is None:
         raise SpecError(network.diagnostics)
     return best
@@ -196,9 +205,9 @@ def _sized(tensor: Tensor, size: int | None) -> Tensor:
     return tensor._replace(dims=(*space, *tensor.dims[tensor.rank :]))
 
 
-def _followed(network: Network, axis: Axis) -> AxisSizes | str:
+def _followed(network: Network, axis: Axis, budget: Budget) -> AxisSizes | str:
     try:
-        return sizes(network.graph, axis)
+        return sizes(network.graph, axis, budget)
     except UndecidedError as reason:
         return str(reason)
 

@@ -8,7 +8,7 @@ import re
 import textwrap
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 from zlib import crc32
 
@@ -17,11 +17,13 @@ from archdsl.diagnostics import as_json, github, sarif, text
 from archdsl.diagnostics.model import Diagnostic
 from archdsl.diagrams.dot import dot
 from archdsl.diagrams.scene import scene
+from archdsl.errors import SpecError
 from archdsl.layers.catalog import STANDARD
 from archdsl.loading import buildable
 from archdsl.network import Network
 from archdsl.project import open_source
 from archdsl.reports import FORMATS, renderer
+from archdsl.reports.sizes import render as render_sizes
 from archdsl.source import Source
 from archdsl.syntax.formatter import format_text
 from archdsl.syntax.parser import Parsed, parse
@@ -29,6 +31,9 @@ from archdsl.syntax.printer import print_tree
 
 LAYOUTS = 4
 """The formatter, the printer and the findings for machines are tried on one text of so many."""
+
+SIZED = 8
+"""Of one text of so many it is asked which sizes its network takes, in place of what is made of it otherwise."""
 
 LONG = 100_000
 """Whether what is longer keeps its layout and its tree is not asked: it would be parsed five times."""
@@ -86,14 +91,26 @@ def examine(spec: str) -> Examined:
             chosen = chosen or network
         elif stage == "empty":
             stage = "wrong"
+        if chosen is None and turn // 64 % SIZED == 0:
+            sized(network)
         steps += network.steps
         if steps > limits.STEPS:  # as `archdsl check` does
             break
         del network
     if chosen is not None:
-        built(chosen, turn)
+        if turn // 64 % SIZED == 0:
+            sized(chosen)
+        else:
+            built(chosen, turn)
         stage = "built"
     return Examined(stage, layers)
+
+
+def sized(network: Network) -> None:
+    """Which sizes a network takes; of one with errors, which others would suit it."""
+    with suppress(SpecError):  # where other sizes do not suit it either
+        shown = render_sizes(network.sizes())
+        assert all(line.isprintable() for line in shown.split("\n")), "a character that a terminal obeys"
 
 
 def laid_out(source: Source, parsed: Parsed) -> None:
