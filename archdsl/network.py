@@ -161,6 +161,17 @@ class Network:
         with paused():
             return build_sizes(self)
 
+    def explain(self, path: str) -> str:
+        """Why a layer or a module has its sizes, field, parameters and costs, with the formulas, in Markdown.
+
+        Raises:
+            NotFoundError: where the network has nothing at that path.
+            SpecError: where the network has errors.
+        """
+        from archdsl.reports.derivation import derivation
+
+        return derivation(self, path)
+
     def draw(self, path: str | Path, depth: int | None = None, color_by: str = "kind") -> Path:
         """Draws the network into a file: .svg, .png, .pdf or .dot.
 

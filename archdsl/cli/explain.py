@@ -1,4 +1,4 @@
-"""archdsl explain: the page of an error code or of a layer."""
+"""archdsl explain: the page of an error code or of a layer, or the derivation of a layer of a network."""
 
 from __future__ import annotations
 
@@ -7,31 +7,48 @@ from typing import Annotated
 
 import typer
 
+from archdsl.cli.networks import sound
+from archdsl.cli.options import Inputs, Parameters
 from archdsl.cli.terminal import colored, put
 from archdsl.diagnostics import codes
 from archdsl.diagnostics.model import nearest
 from archdsl.errors import NotFoundError
 from archdsl.layers.catalog import STANDARD, installed
 from archdsl.layers.page import page
+from archdsl.project import shipped
 
 
 def command(
     subject: Annotated[
         str,
         typer.Argument(
-            metavar="CODE_OR_LAYER",
-            help="The code of an error, merge-shapes, or a layer, conv.",
+            metavar="CODE|LAYER|NET",
+            help="The code of an error, merge-shapes, a layer, conv, or a network, resnet50.",
             autocompletion=lambda incomplete: [word for word in _subjects() if word.startswith(incomplete)],
         ),
     ],
+    path: Annotated[
+        str | None, typer.Argument(metavar="[PATH]", help="Of a network: the layer or module, layer2.0.conv2.")
+    ] = None,
+    inputs: Inputs = None,
+    parameters: Parameters = None,
 ) -> None:
-    """Explain an error code or a layer."""
+    """Explain an error code, a layer, or why a network is as it is.
+
+    Of a network, the sizes, the receptive field, the parameters and the costs of one of its layers, each with its
+    formula and numbers, and the lines of the spec that made it.
+    """
+    if path is not None:
+        put(_shown(sound(subject, parameters, inputs).explain(path)))
+        return
     text = codes.page(subject)
     if text is None:
         layer = STANDARD.find(subject) or installed().find(subject)
         if layer is None:
             near = nearest(subject, _subjects())
             hint = f"did you mean {near}?" if near else "codes stand in brackets after error, as error[merge-shapes]"
+            if subject.endswith(".arch") or "::" in subject or subject in shipped():
+                hint = f"of a network, name a layer as well: archdsl explain {subject} PATH"
             raise NotFoundError(f"there is no error code and no layer called {subject}; {hint}")
         text = page(layer)
     put(_shown(text))

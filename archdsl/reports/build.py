@@ -34,7 +34,7 @@ def build_report(network: Network, batch: int = 1) -> Report:
                 Port(
                     name=port.name,
                     kind=graph.tensor(port.value).kind,
-                    shape=_dims(network, port.value),
+                    shape=dims_of(network, port.value),
                     training_only=port.training_only,
                 )
                 for port in graph.outputs
@@ -55,7 +55,7 @@ def build_report(network: Network, batch: int = 1) -> Report:
     )
 
 
-def _dims(network: Network, value: Value) -> Extents:
+def dims_of(network: Network, value: Value) -> Extents:
     """The sizes of a value; those that follow from an open size as formulas."""
     tensor = network.graph.tensor(value)
     if not network.open_axes:
@@ -96,7 +96,7 @@ def _layers(network: Network, batch: int) -> tuple[list[int], list[LayerReport]]
         outputs = applied.outputs
         shapes = [tensor.dims for tensor in outputs]
         if opened:
-            shapes = [_dims(network, Value(node.index, number)) for number in range(len(outputs))]
+            shapes = [dims_of(network, Value(node.index, number)) for number in range(len(outputs))]
         parameters, buffers, _, macs = count
         row = LayerReport(  # by place, which takes a third of the time
             path,
@@ -149,7 +149,7 @@ def _modules(network: Network, layers: list[LayerReport], numbers: list[int]) ->
             activation.call,
             None if parent is None else graph.activations[parent].path,
             tuple(inside),
-            _dims(network, activation.outputs[0]) if activation.outputs else (),
+            dims_of(network, activation.outputs[0]) if activation.outputs else (),
             parameters[stop] - parameters[start],
             macs[stop] - macs[start] if unknown[stop] == unknown[start] else None,
         )
