@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from archdsl.layers.tensor import Tensor
     from archdsl.lowering.program import Program
     from archdsl.project import Module
+    from archdsl.reports.difference import Difference
     from archdsl.reports.schema import Report
     from archdsl.reports.sizes import SizesReport
 
@@ -171,6 +172,16 @@ class Network:
         from archdsl.reports.derivation import derivation
 
         return derivation(self, path)
+
+    def diff(self, new: Network) -> Difference:
+        """What changed from this network to another: layers, sums, and the tensors of a checkpoint.
+
+        Raises:
+            SpecError: where one of them has errors.
+        """
+        from archdsl.reports.difference import difference
+
+        return difference(self, new)
 
     def draw(self, path: str | Path, depth: int | None = None, color_by: str = "kind") -> Path:
         """Draws the network into a file: .svg, .png, .pdf or .dot.

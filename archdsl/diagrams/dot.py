@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from archdsl.diagrams.colors import DARK, WHITE, Paint, text_on
@@ -44,32 +44,46 @@ def dot(scene: Scene, color_by: str = "kind") -> str:
     Raises:
         ValueError: for another way to colour.
     """
+    return dot_of([(scene, Paint(scene.boxes(), color_by))])
+
+
+def dot_of(scenes: Sequence[tuple[Scene, Paint]]) -> str:
+    """The DOT text of a scene, or of several side by side, each with its colours."""
     import graphviz
 
-    paint = Paint(scene.boxes(), color_by)
-    graph = graphviz.Digraph(
-        re.sub(r"\W", "_", scene.name, flags=re.ASCII), graph_attr=GRAPH | {"label": _header(scene, paint)}
-    )
+    (scene, paint), *others = scenes
+    label = {} if others else {"label": _header(scene, paint)}
+    graph = graphviz.Digraph(re.sub(r"\W", "_", scene.name, flags=re.ASCII), graph_attr=GRAPH | label)
     graph.node_attr, graph.edge_attr = NODE, EDGE
-    _draw(graph, scene.parts, paint, 0)
-    for edge in scene.edges:
-        more = {"label": f"<{_font(f' {edge.shape} ', GREY)}>"} if edge.shape else {}
-        graph.edge(edge.source, edge.target, weight="8" if edge.main else "1", **more)
+    for number, (scene, paint) in enumerate(scenes):
+        if not others:
+            _fill(graph, scene, paint, "")
+            continue
+        with graph.subgraph(name=f"cluster_side_{number}") as side:
+            side.attr(label=_header(scene, paint), penwidth="0", margin="16")
+            _fill(side, scene, paint, f"side_{number}_")
     return str(graph.source)
 
 
-def _draw(graph: graphviz.Digraph, parts: tuple[Box | Cluster, ...], paint: Paint, level: int) -> None:
+def _fill(graph: graphviz.Digraph, scene: Scene, paint: Paint, prefix: str) -> None:
+    _draw(graph, scene.parts, paint, 0, prefix)
+    for edge in scene.edges:
+        more = {"label": f"<{_font(f' {edge.shape} ', GREY)}>"} if edge.shape else {}
+        graph.edge(prefix + edge.source, prefix + edge.target, weight="8" if edge.main else "1", **more)
+
+
+def _draw(graph: graphviz.Digraph, parts: tuple[Box | Cluster, ...], paint: Paint, level: int, prefix: str) -> None:
     for part in parts:
         if isinstance(part, Box):
-            graph.node(part.id, **_box(part, paint))
+            graph.node(prefix + part.id, **_box(part, paint))
             continue
-        with graph.subgraph(name=f"cluster_{part.id}") as inner:
+        with graph.subgraph(name=f"cluster_{prefix}{part.id}") as inner:
             inner.attr(
                 label=f"<{_title(part)}>", style="rounded,filled,dashed" if part.note else "rounded,filled",
                 fillcolor=LEVELS[level % 2], color=LINE if part.note else SOFT, penwidth="0.9",
                 labeljust="l", margin="12", tooltip=_plain(_told(part)),
             )  # fmt: skip
-            _draw(inner, part.parts, paint, level + 1)
+            _draw(inner, part.parts, paint, level + 1, prefix)
 
 
 def _title(cluster: Cluster) -> str:

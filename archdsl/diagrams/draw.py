@@ -36,12 +36,26 @@ def draw(network: Network, path: str | Path, depth: int | None = None, color_by:
     Raises:
         ValueError: for another ending, another `color_by`, a depth below 0, or more boxes than can be laid out.
     """
+    path = _checked(path)
+    return write(dot(scene(network, depth), color_by), path)
+
+
+def write(text: str, path: str | Path) -> Path:
+    """Writes what DOT describes, as the file's ending says. An earlier file stays whole if drawing fails.
+
+    Raises:
+        ValueError: for another ending.
+    """
+    path = _checked(path)
+    format = path.suffix.lower()[1:]
+    write_atomically(path, text.encode() if format == "dot" else render(text, format))
+    return path
+
+
+def _checked(path: str | Path) -> Path:
     path = Path(path)
     if path.suffix.lower() not in ENDINGS:
         raise ValueError(f"cannot draw {path.name!r}: the name must end with {', '.join(ENDINGS)}")
-    format = path.suffix.lower()[1:]
-    text = dot(scene(network, depth), color_by)
-    write_atomically(path, text.encode() if format == "dot" else render(text, format))
     return path
 
 

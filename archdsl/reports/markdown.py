@@ -34,35 +34,35 @@ def render(report: Report, depth: int | None = None) -> str:
         f"{thousands(totals.buffers)} in buffers",
         f"**{engineering(totals.macs)}** MACs{batch}",
         f"{engineering(totals.flops)} FLOPs{batch}",
-        *map(_text, sizes(totals)),
+        *map(escaped, sizes(totals)),
     )
     table = ("| Layer | Output | Field | Parameters | | MACs | |", "|:--|--:|--:|--:|--:|--:|--:|", *map(_line, shown))
     blocks = (
-        f"### {_text(report.network)}",
-        _text(first_line(report.doc)),
+        f"### {escaped(report.network)}",
+        escaped(first_line(report.doc)),
         " → ".join(ends),
         " · ".join(counts),
         "\n".join(table),
-        "<br>\n".join(f"<sub>{_text(note)}</sub>" for note in footnotes(report, shown)),
+        "<br>\n".join(f"<sub>{escaped(note)}</sub>" for note in footnotes(report, shown)),
     )
     return "\n\n".join(filter(None, blocks)) + "\n"
 
 
 def _line(row: Row) -> str:
     name = f"{'&emsp;' * row.depth}{f'<b>{_code(row.label)}</b>' if row.module else _code(row.label)}"
-    words = " ".join(filter(None, (name, _code(row.text), f"<i>{_text(row.remark)}</i>" if row.remark else "")))
+    words = " ".join(filter(None, (name, _code(row.text), f"<i>{escaped(row.remark)}</i>" if row.remark else "")))
     shares = ("", "") if row.opened else (percent(row.parameter_share), percent(row.mac_share))
     cells = (
-        *(words, _text(shapes(row.output, row.outputs)), _text(field(row.field, row.everywhere))),
-        *(thousands(row.parameters), _text(shares[0]), engineering(row.macs), _text(shares[1])),
+        *(words, escaped(shapes(row.output, row.outputs)), escaped(field(row.field, row.everywhere))),
+        *(thousands(row.parameters), escaped(shares[0]), engineering(row.macs), escaped(shares[1])),
     )
     return f"| {' | '.join(cells)} |"
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
     return clean(text).translate(_ESCAPES)
 
 
 def _code(text: str) -> str:
     """In `<code>`, not backticks: within it GitHub notifies nobody and sets no formula."""
-    return f"<code>{_text(text)}</code>" if text else ""
+    return f"<code>{escaped(text)}</code>" if text else ""
