@@ -5,7 +5,7 @@ The library, the command line, notebooks and editors all use this.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from archdsl.reports.difference import Difference
     from archdsl.reports.schema import Report
     from archdsl.reports.sizes import SizesReport
+    from archdsl.reports.units import LayerField
 
 
 _UNREADABLE = frozenset({"unclosed", "unopened", "too-deep", "too-large"})
@@ -182,6 +183,18 @@ class Network:
         from archdsl.reports.difference import difference
 
         return difference(self, new)
+
+    def field(self, path: str, at: Sequence[int] | None = None) -> LayerField:
+        """What a layer sees of the input, and what one of its units does: by default the one in the middle.
+
+        Raises:
+            SpecError: where the network has errors.
+            NotFoundError: where it has no such layer.
+            ArchError: where the layer has no such unit.
+        """
+        from archdsl.reports.units import layer_field
+
+        return layer_field(self, path, at)
 
     def draw(self, path: str | Path, depth: int | None = None, color_by: str = "kind") -> Path:
         """Draws the network into a file: .svg, .png, .pdf or .dot.

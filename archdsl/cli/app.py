@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 import archdsl
-from archdsl.cli import build, check, diff, draw, explain, fmt, report, sizes
+from archdsl.cli import build, check, diff, draw, explain, field, fmt, report, sizes
 from archdsl.cli import compile as compile_
 from archdsl.cli import list as list_
 from archdsl.cli.terminal import FINDINGS, USAGE, complain, show_findings
@@ -93,6 +93,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "compile": compile_.command,
     "build": build.command,
     "fmt": fmt.command,
+    "field": field.command,
     "diff": diff.command,
     "list": list_.command,
     "explain": explain.command,

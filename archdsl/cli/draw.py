@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from archdsl.cli.field import At, place
 from archdsl.cli.networks import sound
 from archdsl.cli.options import Depth, Inputs, Parameters, Spec, choice, output_ending_in
 from archdsl.cli.terminal import note, step
@@ -24,6 +25,10 @@ def command(
     ],
     depth: Depth = None,
     color_by: Annotated[str, choice("--color-by", "What the colours show.", COLORINGS)] = "kind",
+    field: Annotated[
+        str | None, typer.Option("--field", metavar="LAYER", help="Draw the input, and what a unit of this layer sees.")
+    ] = None,
+    at: At = None,
     parameters: Parameters = None,
     inputs: Inputs = None,
 ) -> None:
@@ -34,7 +39,12 @@ def command(
     network = sound(net, parameters, inputs)
     with step(f"drawing {network.name}"):
         try:
-            network.draw(output, depth=depth, color_by=color_by)
+            if field is not None:
+                from archdsl.diagrams.region import draw_region
+
+                draw_region(network, field, output, place(at))
+            else:
+                network.draw(output, depth=depth, color_by=color_by)
         except ValueError as problem:  # more boxes than anybody could read
             raise ArchError(str(problem)) from None
     note(f"wrote {output}")

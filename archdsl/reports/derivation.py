@@ -35,7 +35,7 @@ def derivation(network: Network, path: str) -> str:
     nodes = [node for node in graph.nodes if node.path == path and node.inputs]
     modules = [each for each in graph.activations if each.path == path and each.kind != "net" and not each.transparent]
     if not nodes and not modules:
-        raise NotFoundError(_not_there(graph, path))
+        raise NotFoundError(not_there(graph, path))
     lines = [f"# {path}", ""]
     for number, node in enumerate(nodes):
         if len(nodes) > 1:
@@ -55,7 +55,7 @@ def paths(network: Network) -> tuple[str, ...]:
     return tuple(dict.fromkeys([each.path for each in graph.activations if each.path] + found))
 
 
-def _not_there(graph: Graph, path: str) -> str:
+def not_there(graph: Graph, path: str) -> str:
     known = [node.path for node in graph.nodes if node.inputs] + [each.path for each in graph.activations if each.path]
     near = nearest(path, known)
     inside = next((each for each in known if each.endswith(f".{path}")), None)
