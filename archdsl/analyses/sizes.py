@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from math import lcm, prod
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -56,7 +56,7 @@ LARGEST = 1 << 14
 ASKED = 8
 """What a question to a layer takes, in steps for each of its inputs; to look at one of them is a step."""
 FEW = 8
-"""A layer that is the same module at the first and the last so many sizes, is so between: sizes in the same order."""
+"""A layer that is the same module at so many sizes is so at all of their kind: small, large, in the same order."""
 
 
 class Axis(NamedTuple):
@@ -312,13 +312,21 @@ class _Following:
         here = self.made(applied, inputs, size)
         numbers = [value for law in varying if (value := law(size)) is not None]
         start, period = settled(varying or [constant(0)], numbers)
-        alike: dict[object, list[int]] = {}
         alone, turn = settled(varying or [constant(0)])
+        first, last = range(1, alone + turn), range(max(start, alone + turn), start + 2 * period)
         near = range(max(alone + turn, size - NEAR), min(start, size + NEAR))
-        for n in chain(range(1, alone + turn), near, range(max(start, alone + turn), start + 2 * period)):
-            if accepted is None or accepted(n) == 0:
+        laws = varying if accepted is None else [*varying, accepted]
+
+        def taken(some: range) -> Iterator[int]:
+            return (n for n in some if None not in [law(n) for law in laws])
+
+        if len(varying) < 2:
+            asked = chain(*(islice(taken(some), FEW) for some in (first, near, last)))
+        else:  # where branches meet, which is greater may matter
+            alike: dict[object, list[int]] = {}
+            for n in chain(*map(taken, (first, near, last))):
                 alike.setdefault(_order([law(n) for law in varying], numbers), []).append(n)
-        asked = chain.from_iterable((*some[:FEW], *some[-FEW:]) for some in alike.values())
+            asked = chain(*((*some[:FEW], *some[-FEW:]) for some in alike.values()))
         if all(self.made(applied, inputs, n) in (None, here) for n in asked):
             return None
         start += period
@@ -351,7 +359,7 @@ def _at(applied: Applied, inputs: _Dims, n: int) -> tuple[Tensor, ...] | None:
 
 def _order(sizes: list[int | None], numbers: list[int]) -> object:
     """Which of some sizes are equal, less and greater, among them and to numbers."""
-    known = [-1 if size is None else size for size in sizes]
+    known = [size for size in sizes if size is not None]
     return tuple([(a > b) - (a < b) for i, a in enumerate(known) for b in (*known[i + 1 :], *numbers)])
 
 

@@ -88,11 +88,11 @@ def _archdsl(
 _COMMANDS: dict[str, Callable[..., None]] = {
     "check": check.command,
     "report": report.command,
-    "sizes": sizes.command,
     "draw": draw.command,
     "compile": compile_.command,
     "build": build.command,
     "fmt": fmt.command,
+    "sizes": sizes.command,
     "field": field.command,
     "diff": diff.command,
     "list": list_.command,

@@ -44,6 +44,8 @@ def command(
     """
     from archdsl.reports.difference import difference, render, render_markdown
 
+    if new is None and not old.partition("::")[0].endswith(".arch"):
+        raise ArchError(f"{old} is no file that could be compared with git's HEAD; name another network as well")
     before, after = (f"HEAD:{old}", old) if new is None else (old, new)
     with revisions.located(before) as was, revisions.located(after) as now:
         ours, theirs = (network(*each, parameters, inputs).checked() for each in (was, now))

@@ -215,6 +215,12 @@ def test_what_is_not_there_is_said(repository: Path, old: str, said: str) -> Non
     assert "Traceback" not in found.stderr
 
 
+def test_a_network_alone_has_nothing_to_be_compared_with() -> None:
+    found = CliRunner().invoke(app, ["diff", "resnet18"])
+    assert found.exit_code == 2
+    assert "name another network as well" in found.stderr
+
+
 def test_without_git_it_is_said(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     found = CliRunner().invoke(app, ["diff", "HEAD:specs/a.arch", "specs/a.arch"])
