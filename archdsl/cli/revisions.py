@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from archdsl import limits, project
 from archdsl.diagnostics.escape import printable
 from archdsl.errors import ArchError, NotFoundError
-from archdsl.loading import chosen, locate
+from archdsl.loading import buildable, chosen, locate
 from archdsl.source import Source
 
 _REVISION = re.compile(r"(?P<revision>[^:\s-][^:\s]*):(?P<file>[^:]+?\.arch)(?:::(?P<net>\w+))?")
@@ -24,8 +24,8 @@ def is_revision(spec: str) -> bool:
 
 
 @contextmanager
-def located(spec: str) -> Iterator[tuple[project.Module, str]]:
-    """The file and the name that a user means, be it of a git revision.
+def opened(spec: str) -> Iterator[tuple[project.Module, tuple[str, ...]]]:
+    """The file that a user means, be it of a git revision, and the networks of it: the one named, or all.
 
     Raises:
         NotFoundError: where there is no such revision, file or network.
@@ -33,14 +33,22 @@ def located(spec: str) -> Iterator[tuple[project.Module, str]]:
     """
     match = _REVISION.fullmatch(spec)
     if match is None or not is_revision(spec):
-        yield locate(spec)
+        if spec.endswith(".arch") and Path(spec).is_file():
+            yield _chosen(project.open_file(Path(spec)), None)
+        else:
+            module, name = locate(spec)
+            yield module, (name,)
         return
     with TemporaryDirectory() as folder:
         path = _written_out(match["revision"], match["file"], Path(folder))
         shown = printable(f"{match['revision']}:{match['file']}")
         source = project.read(path, shown)
-        module = project.open_source(Source(shown, source.text, str(path.parent)))
-        yield module, chosen(module, match["net"])
+        yield _chosen(project.open_source(Source(shown, source.text, str(path.parent))), match["net"])
+
+
+def _chosen(module: project.Module, net: str | None) -> tuple[project.Module, tuple[str, ...]]:
+    names = buildable(module)
+    return module, names if net is None and len(names) > 1 else (chosen(module, net),)
 
 
 def _written_out(revision: str, file: str, folder: Path) -> Path:

@@ -198,6 +198,24 @@ def test_a_file_is_compared_with_a_revision_and_what_it_used_there(repository: P
     assert "the same network" in same.stdout
 
 
+def test_of_files_with_several_networks_those_of_one_name_are_compared(repository: Path) -> None:
+    several = repository / "specs" / "b.arch"
+    one = "net {} {{\n  input 3x8x8\n  conv {} k3\n}}\n"
+    several.write_text(one.format("same", 4) + one.format("other", 4) + one.format("old", 4), encoding="utf-8")
+    git("add", ".")
+    git("commit", "-q", "-m", "two")
+    several.write_text(one.format("same", 4) + one.format("other", 8) + one.format("fresh", 4), encoding="utf-8")
+    runner = CliRunner()
+    text = runner.invoke(app, ["diff", "specs/b.arch"]).stdout
+    assert text.startswith("HEAD:specs/b.arch::other -> specs/b.arch::other\n")
+    assert text.endswith("\nremoved: HEAD:specs/b.arch::old\n\nadded: specs/b.arch::fresh\n\n1 network the same\n")
+    found = json.loads(runner.invoke(app, ["diff", "specs/b.arch", "--format", "json"]).stdout)
+    assert [each["new"] for each in found] == ["specs/b.arch::same", "specs/b.arch::other"]
+    refused = runner.invoke(app, ["diff", "specs/b.arch", "-o", "a.svg"])
+    assert refused.exit_code == 2
+    assert "draw one" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("old", "said"),
     [
