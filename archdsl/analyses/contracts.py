@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from archdsl.analyses.formulas import described
 from archdsl.diagnostics.model import Label, error
 from archdsl.elaborate.builder import TooMuchError
 from archdsl.elaborate.values import MISSING, OPEN, SILENT, Env, describe
@@ -51,6 +50,10 @@ def contracts(elaboration: Elaboration, totals: Counts, fields: tuple[Field, ...
 
 def impossible(graph: Graph, open_axes: tuple[AxisSizes, ...]) -> list[Diagnostic]:
     """An error for each open size that no number can fill: what one layer leaves of them, the next refuses."""
+    if not open_axes:
+        return []
+    from archdsl.analyses.formulas import described
+
     hopeless = [result for result in open_axes if 0 not in result.accepted.values]
     found = []
     for at in dict.fromkeys(result.demands[-1].node for result in hopeless):

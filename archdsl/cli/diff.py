@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from archdsl.cli import revisions
 from archdsl.cli.networks import network
 from archdsl.cli.options import Inputs, Parameters, choice, output_ending_in
 from archdsl.cli.terminal import note, put, step
@@ -47,6 +46,7 @@ def command(
     Layers added, removed, changed and renamed, the sums over both, and which tensors of a checkpoint can be kept. Of
     files with several networks, those of one name are compared.
     """
+    from archdsl.cli import revisions
     from archdsl.reports.difference import difference, render, render_markdown
 
     if new is None and not old.partition("::")[0].endswith(".arch"):
