@@ -122,7 +122,7 @@ class Expressions:
             return _settled(tensor.channels)
         axes = {"h": -2, "w": -1, "d": -3}
         if node.name == "l" and tensor.rank == 1:
-            self.reads(base, (tensor.dims.index(tensor.space[0]),), node, env)
+            self.reads(base, (1 if tensor.kind == "map" else 0,), node, env)
             return _settled(tensor.space[0])
         if node.name in axes and tensor.kind == "map":
             if tensor.rank >= -axes[node.name]:

@@ -167,6 +167,28 @@ net a {{
     assert all(axis.accepted for axis in channels)
 
 
+@pytest.mark.parametrize(
+    ("declared", "read", "axis"),
+    [
+        ("3x8x9", "h", "H"),
+        ("3x9x8", "w", "W"),
+        ("8x8", "l", "L"),  # as many channels: found by a random network
+        ("8x8x8x8", "d", "D"),
+        ("8x8x8x8", "h", "H"),
+        ("tokens 8x8", "l", "L"),
+        ("ids 8 of 9", "l", "L"),
+        ("ids 8 of 9", "c", "L"),
+    ],
+)
+def test_which_size_is_asked_for_is_known_by_its_place(declared: str, read: str, axis: str) -> None:
+    layer = "embedding 2" if declared.startswith("ids") else "relu"
+    net = archdsl.parse(f"net a {{\n input x : {declared}\n x -> if x.{read} == 8 {{ {layer} }}\n}}")
+    found = {each.name: each for each in net.sizes().axes}
+    assert found[axis].accepted is None
+    assert "asks for a size" in str(found[axis].undecided)
+    assert all(each.accepted for name, each in found.items() if name != axis)
+
+
 def test_an_open_size_that_nothing_can_fill_is_an_error() -> None:
     net = archdsl.parse("net a {\n input 3xHxW\n ( conv 4 k3 | conv 4 k5 ) -> cat\n}")
     assert [finding.code for finding in net.diagnostics] == ["no-size"]
