@@ -27,6 +27,10 @@ TRIED = (224, 256, 512, 128, 64, 32, 299, 572, 1024, 96, 48, 28, 16, 8, 4, 2048,
 """Sizes at which a network is tried whose own sizes do not suit it, or are open."""
 
 
+TRYING = limits.STEPS // 6
+"""Once so many steps have been taken, no further sizes are tried; a layer counts as 10."""
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -155,11 +159,11 @@ def build_sizes(network: Network) -> SizesReport:
 def _decided(network: Network) -> tuple[Network, list[AxisSizes | str]]:
     """The network at sizes that suit it, and what is known of each axis: its sizes, or why they are not decided."""
     best: tuple[Network, list[AxisSizes | str]] | None = None
-    steps, budget = 0, Budget()
+    spent, budget = 0, Budget()
     for candidate in _candidates(network):
-        steps += candidate.steps
-        if steps > limits.STEPS:
+        if spent > TRYING:
             break
+        spent += candidate.steps + 10 * len(candidate.graph.nodes)
         if not _is_whole(candidate):
             continue
         found = [_followed(candidate, axis, budget) for axis in axes(candidate.graph)]

@@ -58,6 +58,8 @@ def _formatted(source: Source) -> str | None:
     _indent(lines)
     align(lines)
     text = "".join(_texts(lines))
+    for piece in pieces:
+        piece.partner = None  # brackets that know each other would stay in memory
     return text if len(text) <= limits.FILE_CHARACTERS else source.text  # else nobody could read it again
 
 
