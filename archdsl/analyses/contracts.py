@@ -62,7 +62,7 @@ def impossible(graph: Graph, open_axes: tuple[AxisSizes, ...]) -> list[Diagnosti
         node, demand = graph.nodes[at], result.demands[-1]
         inputs = {number for result in results for number, _ in result.axis.places}
         labels = [
-            Label(each.span, f"{names} is open here")
+            Label(each.span, f"{names.replace(' or ', ' and ')} {'are' if len(results) > 1 else 'is'} open here")
             for each in graph.inputs
             if each.value.node in inputs and each.span.source is node.span.source
         ]

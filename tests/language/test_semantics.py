@@ -1187,7 +1187,7 @@ def test_one_symbol_is_one_size() -> None:
     text = "net a { input l : 3xHxW\n input r : 2xHxW\n cat -> conv 4 k3 }"
     assert out(network(text)) == "4x?x?"
     assert out(network(text, input={"l": "3x9x8", "r": "2x9x8"})) == "4x7x6"
-    assert codes(text, input={"l": "3x9x8", "r": "2x9x9"}) == ["shape-mismatch"]
+    assert codes(text, input={"l": "3x9x8", "r": "2x9x9"}) == ["bad-argument"]
 
 
 def test_the_given_input_may_replace_known_sizes() -> None:
