@@ -36,7 +36,7 @@ from archdsl.analyses.laws import (
 )
 from archdsl.layers.base import Layer, Problem
 from archdsl.layers.geometry import Window
-from archdsl.layers.tensor import ANY, Size, Tensor
+from archdsl.layers.tensor import ANY, AXIS_LETTERS, Size, Tensor
 
 if TYPE_CHECKING:
     from archdsl.graph import Graph, Node, Value
@@ -114,8 +114,7 @@ def axes(graph: Graph) -> tuple[Axis, ...]:
         if tensor.kind == "vector":
             continue
         first = 1 if tensor.kind == "map" else 0
-        letters = ("D", "H", "W")[3 - tensor.rank :] if tensor.kind == "map" and tensor.rank > 1 else ("L",)
-        for number, (letter, size) in enumerate(zip(letters, tensor.space, strict=True)):
+        for number, (letter, size) in enumerate(zip(AXIS_LETTERS[tensor.rank], tensor.space, strict=True)):
             symbol = size if isinstance(size, str) and size != "?" else None
             key = (symbol,) if symbol else (letter, tensor.rank, size)
             if key not in names:
@@ -229,7 +228,8 @@ class _Following:
         least = next((n for n in range(1, end) if both(n) == 0), 0)
         refused = max((n for n in lost if n < least), default=lost[0])
         problem = self.answer(applied, inputs, refused)
-        assert isinstance(problem, Problem)
+        if not isinstance(problem, Problem):
+            raise UndecidedError(f"{applied.layer.word} follows no rule that shows")  # it takes what its rule refuses
         self.accepted = both
         self.demands.append(Demand(node.index, both, refused, problem))
 

@@ -28,7 +28,7 @@ from archdsl.layers.base import (
 from archdsl.layers.call import Call
 from archdsl.layers.geometry import TransposedWindow, Window, outputs
 from archdsl.layers.initialization import Initialization, initializers
-from archdsl.layers.tensor import Kind, Tensor, division, divisors
+from archdsl.layers.tensor import AXIS_NAMES, Kind, Tensor, division, divisors
 
 
 def _padding(value: object) -> object:
@@ -257,7 +257,7 @@ def window_problems(
     word: str, windows: tuple[Window, ...], x: Tensor, padding_mode: str = "zeros", parameter: str = "padding"
 ) -> Iterator[Problem]:
     """A window must fit into the padded map, and a padding mode must have enough to copy."""
-    names = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}[x.rank]
+    names = AXIS_NAMES[x.rank]
     for window, size, name in zip(windows, x.space, names, strict=True):
         if not isinstance(size, int):
             continue

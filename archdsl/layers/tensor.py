@@ -12,6 +12,11 @@ Kind = Literal["map", "tokens", "vector", "ids", "unknown"]
 
 ANY = "?"
 
+AXIS_LETTERS: dict[int, tuple[str, ...]] = {0: (), 1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
+"""What the spatial axes are called in a shape, by their number."""
+AXIS_NAMES: dict[int, tuple[str, ...]] = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+"""The same in words."""
+
 _KINDS = {
     "map": "a map C x space",
     "tokens": "a token sequence L x D",

@@ -10,6 +10,7 @@ from archdsl.analyses.fields import CONSTANT, POINT
 from archdsl.diagnostics.model import nearest
 from archdsl.errors import NotFoundError
 from archdsl.layers.geometry import Window
+from archdsl.layers.tensor import AXIS_NAMES
 from archdsl.reports.numbers import clean, percent, shape, thousands
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from archdsl.layers.tensor import Tensor
     from archdsl.network import Network
 
-_LETTERS = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 _LISTED = 6
 
 
@@ -136,7 +136,7 @@ def _users(graph: Graph, node: Node, number: int) -> str:
 def _sizes(x: Tensor, axes: tuple[Geometry, ...] | None) -> Iterator[str]:
     if axes is None or len(axes) != x.rank:
         return
-    names = _LETTERS[x.rank]
+    names = AXIS_NAMES[x.rank]
     texts = [geometry.formula(size) for geometry, size in zip(axes, x.space, strict=True)]
     if len(set(texts)) == 1:
         yield f"- {' and '.join(names)}: {texts[0]}"
@@ -164,7 +164,7 @@ def _field(network: Network, node: Node, field: Field) -> Iterator[str]:
     if not field.axes:
         yield "It has no spatial axes."
         return
-    names = _LETTERS[len(field.axes)]
+    names = AXIS_NAMES[len(field.axes)]
     reach = graph.applied[node.index].reach
     texts = []
     for number, axis in enumerate(field.axes):

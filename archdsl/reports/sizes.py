@@ -13,7 +13,7 @@ from archdsl.analyses.formulas import described
 from archdsl.analyses.laws import Law, UndecidedError
 from archdsl.analyses.sizes import Axis, AxisSizes, Border, Budget, Demand, axes, borders, formulas, sizes
 from archdsl.errors import SpecError
-from archdsl.layers.tensor import Tensor
+from archdsl.layers.tensor import AXIS_LETTERS, Tensor
 from archdsl.reports.numbers import clean, shape
 
 if TYPE_CHECKING:
@@ -202,8 +202,7 @@ def _candidates(network: Network) -> Iterator[Network]:
 
 def _sized(tensor: Tensor, size: int | None) -> Tensor:
     """A tensor with all its spatial axes of one size; open ones for None."""
-    letters: tuple[Size, ...] = ("D", "H", "W")[3 - tensor.rank :] if tensor.rank > 1 else ("L",) * tensor.rank
-    space = letters if size is None else (size,) * tensor.rank
+    space: tuple[Size, ...] = AXIS_LETTERS[tensor.rank] if size is None else (size,) * tensor.rank
     if tensor.kind == "map":
         return tensor.with_space(space)
     return tensor._replace(dims=(*space, *tensor.dims[tensor.rank :]))
@@ -266,11 +265,10 @@ def _demand(graph: Graph, demand: Demand) -> DemandReport:
 
 def _border(graph: Graph, border: Border) -> BorderReport:
     node, tensor = graph.nodes[border.node], graph.applied[border.node].inputs[0]
-    letters = ("D", "H", "W")[3 - tensor.rank :] if tensor.rank > 1 else ("L",)
     return BorderReport(
         path=node.path,
         text=graph.applied[border.node].text,
-        axis=letters[border.axis],
+        axis=AXIS_LETTERS[tensor.rank][border.axis],
         size=border.size,
         unseen=border.unseen,
     )
