@@ -5,7 +5,7 @@ The library, the command line, notebooks and editors all use this.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from archdsl.analyses.fields import Field, fields
 from archdsl.collector import make_room, paused
 from archdsl.diagnostics.model import Diagnostic, in_order
 from archdsl.elaborate.elaborator import Elaboration, elaborate
-from archdsl.errors import SpecError
+from archdsl.errors import ArchError, SpecError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from archdsl.layers.applied import Counts
     from archdsl.layers.catalog import Catalog
     from archdsl.layers.tensor import Tensor
+    from archdsl.linter.lint import Looked
+    from archdsl.linter.model import Options
     from archdsl.lowering.program import Program
     from archdsl.project import Module
     from archdsl.reports.difference import Difference
@@ -172,6 +174,40 @@ class Network:
         from archdsl.reports.derivation import derivation
 
         return derivation(self, path)
+
+    def lint(self, select: Iterable[str] = (), ignore: Iterable[str] = ()) -> tuple[Diagnostic, ...]:
+        """What the linter finds, less what comments in the spec and the nearest pyproject.toml switch off.
+
+        `select` are the rules to ask instead of the usual ones, and `ignore` those to leave out.
+
+        Raises:
+            SpecError: where the network has errors, or pyproject.toml has.
+            ArchError: where there is no such rule.
+        """
+        from archdsl.linter.config import config_of
+        from archdsl.linter.lint import findings
+
+        source = self.module.source
+        config = config_of(source)
+        if config.problems:
+            raise SpecError(config.problems)
+        try:
+            rules = config.with_rules(select, ignore).rules(source)
+        except ValueError as problem:
+            raise ArchError(str(problem)) from None
+        return findings([self.looked_at(rules, config.options)])
+
+    def looked_at(self, rules: frozenset[str], options: Options) -> Looked:
+        """What rules of the linter say of each node, before it is put together and comments are heeded.
+
+        Raises:
+            SpecError: where the network has errors.
+        """
+        from archdsl.linter.lint import look
+        from archdsl.linter.model import Facts
+
+        self.checked()
+        return look(self.name, self.module, Facts(self.graph, self.fields, self.counts, options), rules)
 
     def diff(self, new: Network) -> Difference:
         """What changed from this network to another: layers, sums, and the tensors of a checkpoint.

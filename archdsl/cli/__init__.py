@@ -1,4 +1,4 @@
-"""The command line: `archdsl check`, `report`, `draw`, `compile`, `build`, `fmt`, `list`, `explain`."""
+"""The command line: `archdsl check`, `lint`, `report`, `draw`, `compile`, `build`, `fmt`, `list`, `explain`."""
 
 from __future__ import annotations
 

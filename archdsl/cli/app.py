@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 import archdsl
-from archdsl.cli import build, check, diff, draw, explain, field, fmt, report, sizes
+from archdsl.cli import build, check, diff, draw, explain, field, fmt, lint, report, sizes
 from archdsl.cli import compile as compile_
 from archdsl.cli import list as list_
 from archdsl.cli.terminal import FINDINGS, USAGE, complain, show_findings
@@ -87,6 +87,7 @@ def _archdsl(
 
 _COMMANDS: dict[str, Callable[..., None]] = {
     "check": check.command,
+    "lint": lint.command,
     "report": report.command,
     "draw": draw.command,
     "compile": compile_.command,

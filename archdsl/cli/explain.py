@@ -1,4 +1,4 @@
-"""archdsl explain: the page of an error code or of a layer, or the derivation of a layer of a network."""
+"""archdsl explain: the page of an error code, a lint rule or a layer, or the derivation of a layer of a network."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def command(
         str,
         typer.Argument(
             metavar="CODE|LAYER|NET",
-            help="The code of an error, merge-shapes, a layer, conv, or a network, resnet50.",
+            help="The code of an error, merge-shapes, or of a lint rule, a layer, conv, or a network, resnet50.",
             autocompletion=lambda incomplete: [word for word in _subjects() if word.startswith(incomplete)],
         ),
     ],
@@ -33,7 +33,7 @@ def command(
     inputs: Inputs = None,
     parameters: Parameters = None,
 ) -> None:
-    """Explain an error code, a layer, or why a network is as it is.
+    """Explain an error code, a lint rule, a layer, or why a network is as it is.
 
     Of a network, the sizes, the receptive field, the parameters and the costs of one of its layers, each with its
     formula and numbers, and the lines of the spec that made it.
@@ -49,13 +49,13 @@ def command(
             hint = f"did you mean {near}?" if near else "codes stand in brackets after error, as error[merge-shapes]"
             if subject.endswith(".arch") or "::" in subject or subject in shipped():
                 hint = f"of a network, name a layer as well: archdsl explain {subject} PATH"
-            raise NotFoundError(f"there is no error code and no layer called {subject}; {hint}")
+            raise NotFoundError(f"there is no error code, no rule and no layer called {subject}; {hint}")
         text = page(layer)
     put(_shown(text))
 
 
 def _subjects() -> tuple[str, ...]:
-    return (*codes.codes(), *STANDARD.words())
+    return (*codes.codes(), *codes.lint_codes(), *STANDARD.words())
 
 
 def _shown(text: str) -> str:

@@ -88,7 +88,7 @@ def to_records(diagnostics: Sequence[Diagnostic]) -> list[dict[str, Any]]:
 
 
 def _finding(diagnostic: Diagnostic) -> FindingRecord:
-    known = diagnostic.code in codes.codes()
+    known = codes.find(diagnostic.code) is not None
     fix = diagnostic.fix
     return FindingRecord(
         **_place(diagnostic.span),

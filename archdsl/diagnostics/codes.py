@@ -1,4 +1,4 @@
-"""The table of codes: one page a code in `pages/`, read when somebody asks."""
+"""The table of codes: one page a code in `pages/`, read when somebody asks; those of the linter in its own folder."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 PAGES = Path(__file__).parent / "pages"
+LINT_PAGES = Path(__file__).parent.parent / "linter" / "pages"
 
 SECTIONS = ("What it means", "Example", "How to mend it")
 """What every page has; a section `Source` says where the rule comes from, where it comes from somewhere."""
+LINT_SECTIONS = ("What it finds", "Why", "Example", "Fixed", "Source")
+"""What the page of a rule of the linter has."""
 
 _FENCE = re.compile(r"^```arch(?: +(?P<file>\S+))?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -32,8 +35,13 @@ class Code:
 
 
 def codes() -> tuple[str, ...]:
-    """Every code that has a page, in alphabetical order."""
-    return _names()
+    """Every code of an error that has a page, in alphabetical order."""
+    return _names(PAGES)
+
+
+def lint_codes() -> tuple[str, ...]:
+    """Every rule of the linter that has a page, in alphabetical order."""
+    return _names(LINT_PAGES)
 
 
 def page(code: str) -> str | None:
@@ -45,19 +53,21 @@ def page(code: str) -> str | None:
 @cache
 def find(code: str) -> Code | None:
     """What is known of a code."""
-    if code not in _names():  # a name that somebody types must not become a path
+    folder = next((each for each in (PAGES, LINT_PAGES) if code in _names(each)), None)
+    if folder is None:  # a name that somebody types must not become a path
         return None
-    text = (PAGES / f"{code}.md").read_text(encoding="utf-8")
+    text = (folder / f"{code}.md").read_text(encoding="utf-8")
     head, *parts = re.split(r"^## ", text, flags=re.MULTILINE)
     sections = {title.strip(): body.strip() for title, _, body in (part.partition("\n") for part in parts)}
     summary = head.partition("\n")[2].strip()
-    examples = (_files(sections.get(title, "")) for title in ("Example", "How to mend it"))
+    mended = "Fixed" if folder == LINT_PAGES else "How to mend it"
+    examples = (_files(sections.get(title, "")) for title in ("Example", mended))
     return Code(code, summary, text, sections, *examples)
 
 
 @cache
-def _names() -> tuple[str, ...]:
-    return tuple(sorted(path.stem for path in PAGES.glob("*.md")))
+def _names(folder: Path) -> tuple[str, ...]:
+    return tuple(sorted(path.stem for path in folder.glob("*.md")))
 
 
 def _files(section: str) -> dict[str, str]:
@@ -66,7 +76,7 @@ def _files(section: str) -> dict[str, str]:
 
 @cache
 def _table() -> dict[str, Code]:
-    return {code: known for code in _names() if (known := find(code)) is not None}
+    return {code: known for code in codes() if (known := find(code)) is not None}
 
 
 if TYPE_CHECKING:

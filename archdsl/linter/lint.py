@@ -1,0 +1,251 @@
+"""From networks to findings: one for each place of the text and rule, less what is switched off."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from archdsl.collector import paused
+from archdsl.diagnostics.model import Diagnostic, Fix, in_order, warning
+from archdsl.linter.model import Facts, Finding
+from archdsl.linter.rules import RULES
+from archdsl.linter.switches import Switch, Switches, lines_with, read_switches, removed
+from archdsl.source import Span
+from archdsl.syntax import tree
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from archdsl.graph import Node
+    from archdsl.project import Module
+
+Place: TypeAlias = tuple[str, int, int]
+"""A stretch of a text: the name of the source, start and end. A file that two others use is opened for each."""
+
+
+class Hit(NamedTuple):
+    """What a rule found at one node of a network."""
+
+    rule: str
+    path: str
+    span: Span
+    finding: Finding
+
+
+class Looked(NamedTuple):
+    """One network, looked at."""
+
+    name: str
+    module: Module
+    hits: tuple[Hit, ...]
+    places: Mapping[Place, int]
+    """How many nodes stand at each place of the text."""
+    rules: frozenset[str]
+    """The rules that were asked."""
+
+
+def look(name: str, module: Module, facts: Facts, rules: frozenset[str]) -> Looked:
+    """Asks the rules of one network without errors."""
+    hits: list[Hit] = []
+    nodes = facts.graph.nodes
+    with paused():
+        for rule in RULES:
+            if rule.slug in rules and rule.find is not None:
+                for finding in rule.find(facts):
+                    node = nodes[finding.node]
+                    hits.append(Hit(rule.slug, node.path, node.span, finding))
+        return Looked(name, module, tuple(hits), Counter(map(_place, nodes)), rules)
+
+
+def _place(node: Node) -> Place:
+    source, start, end = node.span
+    return source.name, start, end
+
+
+def findings(looked: Sequence[Looked], whole: Collection[str] = ()) -> tuple[Diagnostic, ...]:
+    """One finding for each place and rule of some networks, in the order of the text.
+
+    `whole` are the names of the files all of whose networks are among them, as they stand: there a switch that silences
+    nothing is found.
+    """
+    silenced = _Silenced()
+    kept: dict[tuple[str, Place], list[tuple[str, Hit]]] = {}
+    for one in looked:
+        named = _definitions(one)
+        switches = silenced.of(one.module)
+        for hit in one.hits:
+            if not silenced.silences(hit, switches, named):
+                kept.setdefault((hit.rule, _place_of(hit)), []).append((one.name, hit))
+    found = [_diagnostic(place, hits, looked) for (_, place), hits in kept.items()]
+    for name, one in {one.module.source.name: one for one in looked}.items():
+        own = silenced.of(one.module)[name]
+        if "bad-switch" in one.rules:
+            found += own.problems
+        if name in whole and "unused-switch" in one.rules:
+            found += _unused(own.known, silenced.used, looked, one.rules)
+    return in_order(found)
+
+
+def _place_of(hit: Hit) -> Place:
+    return hit.span.source.name, hit.span.start, hit.span.end
+
+
+# ---------------------------------------------------------------- one for each place
+
+
+_NAMED = 3
+"""So many layers or networks are named; the others are counted."""
+
+
+def _diagnostic(place: Place, hits: Sequence[tuple[str, Hit]], looked: Sequence[Looked]) -> Diagnostic:
+    """What was found at one place, with the numbers of the first layer that stands there."""
+    _, first = hits[0]
+    finding = first.finding
+    notes = list(finding.notes)
+    paths = list(dict.fromkeys(hit.path for _, hit in hits))
+    networks = list(dict.fromkeys(name for name, _ in hits))
+    if len(paths) > 1:
+        notes.append(f"so in {len(paths)} layers: {_listed(paths)}")
+    if len(networks) > 1:
+        notes.append(f"so in {len(networks)} networks: {_listed(networks)}")
+    elif len(looked) > 1:
+        notes.append(f"in the network {networks[0]}")
+    fix = None
+    standing = sum(one.places.get(place, 0) for one in looked)
+    if finding.fix is not None and standing == len(hits):  # else it would change what is right elsewhere
+        start, end, text = finding.fix
+        fix = Fix(Span(first.span.source, start, end), text)
+    return warning(
+        first.rule,
+        finding.message,
+        first.span,
+        label=finding.label,
+        labels=finding.labels,
+        notes=notes,
+        help=finding.help,
+        fix=fix,
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_NAMED])
+    return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"
+
+
+# ---------------------------------------------------------------- switches
+
+
+_Key: TypeAlias = tuple[str, int, str]
+"""A switch: the name of its source, where its comment stands, and the rule."""
+
+
+class _Silenced:
+    """The switches of all files that networks are made of, and those that silenced something."""
+
+    def __init__(self) -> None:
+        self.used: set[_Key] = set()
+        self.known: dict[int, dict[str, Switches]] = {}
+
+    def of(self, module: Module) -> dict[str, Switches]:
+        """The switches of a file and of those that it uses, by the names of the sources."""
+        if id(module) not in self.known:
+            self.known[id(module)] = {each.source.name: read_switches(each.parsed) for each in _files(module)}
+        return self.known[id(module)]
+
+    def silences(self, hit: Hit, switches: Mapping[str, Switches], named: frozenset[tuple[str, int]]) -> bool:
+        """Whether a finding is switched off; every switch that does so counts as used."""
+        found = False
+        source = hit.span.source.name
+        for name, own in switches.items():
+            for switch in own.known:
+                if switch.rule != hit.rule:
+                    continue
+                of_network = switch.definition is not None and (name, switch.start) in named
+                if of_network or (name == source and switch.covers(hit.span)):
+                    self.used.add(_key(switch))
+                    found = True
+        return found
+
+
+def _key(switch: Switch) -> _Key:
+    return switch.comment.source.name, switch.comment.start, switch.rule
+
+
+def _files(module: Module) -> Iterator[Module]:
+    """A file and those that it uses, each once."""
+    seen: set[int] = set()
+    waiting = [module]
+    while waiting:
+        each = waiting.pop()
+        if id(each) not in seen:
+            seen.add(id(each))
+            yield each
+            waiting += each.uses
+
+
+def _definitions(one: Looked) -> frozenset[tuple[str, int]]:
+    """Where a network is defined, and what it is a variant of: the source's name and the offset of each."""
+    found: set[tuple[str, int]] = set()
+    name, module = one.name, one.module
+    while name in module.definitions:
+        definition, owner = module.definitions[name]
+        key = (owner.source.name, definition.start)
+        if key in found or not isinstance(definition, tree.Variant):
+            found.add(key)
+            break
+        found.add(key)
+        name, module = definition.base.text, owner
+    return frozenset(found)
+
+
+def _unused(
+    switches: Iterable[Switch], used: set[_Key], looked: Sequence[Looked], rules: frozenset[str]
+) -> Iterator[Diagnostic]:
+    """Comments that silence nothing, though what they are about was looked at."""
+    by_comment: dict[Span, list[Switch]] = {}
+    for switch in switches:
+        by_comment.setdefault(switch.comment, []).append(switch)
+    for comment, together in by_comment.items():
+        name = comment.source.name
+        starts = sorted({start for one in looked for source, start, _ in one.places if source == name})
+        named = frozenset().union(*map(_definitions, looked)) if looked else frozenset()
+        idle = [
+            switch.rule
+            for switch in together
+            if switch.rule in rules
+            and _key(switch) not in used
+            and (lines_with(starts, switch) or (name, switch.start) in named)
+        ]
+        if not idle:
+            continue
+        start, end, text = removed(comment, frozenset(idle), tuple(switch.rule for switch in together))
+        yield warning(
+            "unused-switch",
+            f"nothing here is found by {', '.join(idle)}",
+            comment,
+            help="leave the comment out" if not text else f"keep {text} alone",
+            fix=Fix(Span(comment.source, start, end), text),
+        )
+
+
+# ---------------------------------------------------------------- fixes
+
+
+def fixable(found: Iterable[Diagnostic], unsafe: bool = False) -> list[Fix]:
+    """The edits that mend findings: safe ones, and with `unsafe` those that give another network too."""
+    kinds = {"safe", "unsafe"} if unsafe else {"safe"}
+    allowed = {rule.slug for rule in RULES if rule.fix in kinds}
+    return [each.fix for each in found if each.fix is not None and each.code in allowed]
+
+
+def fixed(text: str, fixes: Iterable[Fix]) -> str:
+    """A text with edits made; of two that meet, the first."""
+    parts: list[str] = []
+    at = 0
+    for span, new in sorted({(fix.span[1:], fix.text) for fix in fixes}):
+        start, end = span
+        if start < at:
+            continue
+        parts += [text[at:start], new]
+        at = end
+    return "".join((*parts, text[at:]))
