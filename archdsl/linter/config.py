@@ -131,20 +131,20 @@ class _Reading:
 
     def config(self, table: object, folder: Path) -> Config:
         if not isinstance(table, dict):
-            self.problem("lint", "lint must be a table, [tool.archdsl.lint]")
+            self.wrong("lint", "lint must be a table, [tool.archdsl.lint]")
             return Config(problems=tuple(self.problems))
         options = Options()
         for key, value in table.items():
             if key not in _KEYS:
                 near = nearest(key, _KEYS)
                 help = f"did you mean {near}?" if near else f"it takes {', '.join(_KEYS)}"
-                self.problem(key, f"[tool.archdsl.lint] has no {key}", help)
+                self.wrong(key, f"[tool.archdsl.lint] has no {key}", help)
             elif key in _OPTIONS:
                 options = self.option(key, value, options)
         select, ignore = self.rules(table, "select"), self.rules(table, "ignore")
         by_file = table.get("per-file-ignores", {})
         if not isinstance(by_file, dict):
-            self.problem("per-file-ignores", "per-file-ignores must be a table of patterns, each with its rules")
+            self.wrong("per-file-ignores", "per-file-ignores must be a table of patterns, each with its rules")
             by_file = {}
         return Config(
             DEFAULT if select is None else select,
@@ -161,7 +161,7 @@ class _Reading:
         kinds = (int, float) if is_share else (int,)
         if not isinstance(value, kinds) or isinstance(value, bool) or not (0 <= value <= 1 if is_share else value >= 1):
             needed = "a number between 0 and 1" if is_share else "a whole number of at least 1"
-            self.problem(key, f"{key} must be {needed}")
+            self.wrong(key, f"{key} must be {needed}")
             return options
         return replace(options, **{name: value})  # type: ignore[arg-type]  # as its kind has been seen to be
 
@@ -171,14 +171,14 @@ class _Reading:
         if value is None:
             return None
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            self.problem(key, f'{key} must be a list of rules, ["bias-before-norm"]')
+            self.wrong(key, f'{key} must be a list of rules, ["bias-before-norm"]')
             return None
         for word in value:
             if word not in SLUGS and word != ALL:
-                self.problem(word, f"there is no rule {word}", _meant(word))
+                self.wrong(word, f"there is no rule {word}", _meant(word))
         return frozenset(SLUGS) if ALL in value else frozenset(value) & frozenset(SLUGS)
 
-    def problem(self, word: str, message: str, help: str | None = None) -> None:
+    def wrong(self, word: str, message: str, help: str | None = None) -> None:
         """A finding at a word of the table, or else at its head."""
         at = self.source.text.find(word, self.head[1])
         start, end = (at, at + len(word)) if word and at >= 0 else self.head

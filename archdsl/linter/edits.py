@@ -51,8 +51,15 @@ def _call(text: str) -> tree.Call | None:
 def without(span: Span) -> Edit | None:
     """The edit that takes an element out of its chain, where it stands as `-> element` and nothing hangs on it."""
     text = span.source.text
-    before = text[: span.start].rstrip()
-    after = text[span.end :].lstrip()
-    if not before.endswith("->") or after.startswith(("as ", ":", "x", "(")):
+    arrow = start_of_blank(text, span.start) - 2
+    after = text[span.end : span.end + 80].lstrip()
+    if text[max(arrow, 0) : arrow + 2] != "->" or after.startswith(("as ", ":", "x", "(")):
         return None
-    return len(before[:-2].rstrip()), span.end, ""
+    return start_of_blank(text, arrow), span.end, ""
+
+
+def start_of_blank(text: str, end: int) -> int:
+    """Where the blank begins that ends at an offset."""
+    while end > 0 and text[end - 1].isspace():
+        end -= 1
+    return end

@@ -9,7 +9,7 @@ from archdsl.collector import paused
 from archdsl.diagnostics.model import Diagnostic, Fix, in_order, warning
 from archdsl.linter.model import Facts, Finding
 from archdsl.linter.rules import RULES
-from archdsl.linter.switches import Switch, Switches, lines_with, read_switches, removed
+from archdsl.linter.switches import Index, Switch, lines_with, read_switches, removed
 from archdsl.source import Span
 from archdsl.syntax import tree
 
@@ -76,13 +76,17 @@ def findings(looked: Sequence[Looked], whole: Collection[str] = ()) -> tuple[Dia
         for hit in one.hits:
             if not silenced.silences(hit, switches, named):
                 kept.setdefault((hit.rule, _place_of(hit)), []).append((one.name, hit))
-    found = [_diagnostic(place, hits, looked) for (_, place), hits in kept.items()]
+    standing: Counter[Place] = Counter()
+    for one in looked:
+        standing.update(one.places)
+    several = len({one.name for one in looked}) > 1
+    found = [_diagnostic(hits, standing[place], several) for (_, place), hits in kept.items()]
     for name, one in {one.module.source.name: one for one in looked}.items():
         own = silenced.of(one.module)[name]
         if "bad-switch" in one.rules:
-            found += own.problems
+            found += own.switches.problems
         if name in whole and "unused-switch" in one.rules:
-            found += _unused(own.known, silenced.used, looked, one.rules)
+            found += _unused(own.switches.known, silenced.used, looked, one.rules)
     return in_order(found)
 
 
@@ -97,8 +101,8 @@ _NAMED = 3
 """So many layers or networks are named; the others are counted."""
 
 
-def _diagnostic(place: Place, hits: Sequence[tuple[str, Hit]], looked: Sequence[Looked]) -> Diagnostic:
-    """What was found at one place, with the numbers of the first layer that stands there."""
+def _diagnostic(hits: Sequence[tuple[str, Hit]], standing: int, several: bool) -> Diagnostic:
+    """What was found at one place, with the numbers of the first of the layers that stand there."""
     _, first = hits[0]
     finding = first.finding
     notes = list(finding.notes)
@@ -108,10 +112,9 @@ def _diagnostic(place: Place, hits: Sequence[tuple[str, Hit]], looked: Sequence[
         notes.append(f"so in {len(paths)} layers: {_listed(paths)}")
     if len(networks) > 1:
         notes.append(f"so in {len(networks)} networks: {_listed(networks)}")
-    elif len(looked) > 1:
+    elif several:
         notes.append(f"in the network {networks[0]}")
     fix = None
-    standing = sum(one.places.get(place, 0) for one in looked)
     if finding.fix is not None and standing == len(hits):  # else it would change what is right elsewhere
         start, end, text = finding.fix
         fix = Fix(Span(first.span.source, start, end), text)
@@ -144,27 +147,24 @@ class _Silenced:
 
     def __init__(self) -> None:
         self.used: set[_Key] = set()
-        self.known: dict[int, dict[str, Switches]] = {}
+        self.known: dict[int, dict[str, Index]] = {}
 
-    def of(self, module: Module) -> dict[str, Switches]:
+    def of(self, module: Module) -> dict[str, Index]:
         """The switches of a file and of those that it uses, by the names of the sources."""
         if id(module) not in self.known:
-            self.known[id(module)] = {each.source.name: read_switches(each.parsed) for each in _files(module)}
+            self.known[id(module)] = {each.source.name: Index(read_switches(each.parsed)) for each in _files(module)}
         return self.known[id(module)]
 
-    def silences(self, hit: Hit, switches: Mapping[str, Switches], named: frozenset[tuple[str, int]]) -> bool:
+    def silences(self, hit: Hit, switches: Mapping[str, Index], named: frozenset[tuple[str, int]]) -> bool:
         """Whether a finding is switched off; every switch that does so counts as used."""
-        found = False
-        source = hit.span.source.name
-        for name, own in switches.items():
-            for switch in own.known:
-                if switch.rule != hit.rule:
-                    continue
-                of_network = switch.definition is not None and (name, switch.start) in named
-                if of_network or (name == source and switch.covers(hit.span)):
-                    self.used.add(_key(switch))
-                    found = True
-        return found
+        found: list[Switch] = []
+        for name, offset in named:
+            if name in switches:
+                found += switches[name].of_network(hit.rule, offset)
+        if (own := switches.get(hit.span.source.name)) is not None:
+            found += own.at(hit.rule, hit.span)
+        self.used.update(map(_key, found))
+        return bool(found)
 
 
 def _key(switch: Switch) -> _Key:
@@ -205,10 +205,10 @@ def _unused(
     by_comment: dict[Span, list[Switch]] = {}
     for switch in switches:
         by_comment.setdefault(switch.comment, []).append(switch)
+    name = next((comment.source.name for comment in by_comment), "")
+    starts = sorted({start for one in looked for source, start, _ in one.places if source == name})
+    named = frozenset[tuple[str, int]]().union(*map(_definitions, looked))
     for comment, together in by_comment.items():
-        name = comment.source.name
-        starts = sorted({start for one in looked for source, start, _ in one.places if source == name})
-        named = frozenset().union(*map(_definitions, looked)) if looked else frozenset()
         idle = [
             switch.rule
             for switch in together

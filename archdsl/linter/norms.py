@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from archdsl.layers.applied import Applied
+    from archdsl.linter.model import Edit
+    from archdsl.source import Span
 
 _CARRIES = (MaxPool, AdaptiveAvgPool, AdaptiveMaxPool, GlobalAvgPool, GlobalMaxPool, Crop, Upsample, Identity)
 """What gives `f(x) + b` for `x + b`: the largest and the mean of values move with all of them."""
@@ -34,6 +36,7 @@ def bias_before_norm(facts: Facts) -> Iterator[Finding]:
     """Biases whose every way leads into a normalisation that subtracts the mean of each channel."""
     graph = facts.graph
     void = _swallowed(facts)
+    edits: dict[Span, Edit | None] = {}
     kept = {node.path for node in graph.nodes if void[node.index] is None}
     for node in graph.nodes:
         norm = void[node.index]
@@ -43,6 +46,8 @@ def bias_before_norm(facts: Facts) -> Iterator[Finding]:
             continue
         by = graph.nodes[norm]
         count = graph.outputs_of(node)[0].channels
+        if node.span not in edits:
+            edits[node.span] = with_argument(node.span, (node.layer.word, *node.layer.aliases), "bias", "no")
         yield Finding(
             node.index,
             f"the bias of {node.layer.word} is taken away again by {_named(by.layer.word)}",
@@ -53,7 +58,7 @@ def bias_before_norm(facts: Facts) -> Iterator[Finding]:
                 ),
             ),
             help=f"write `bias=no`: {count} parameters less, and the same function",
-            fix=with_argument(node.span, (node.layer.word, *node.layer.aliases), "bias", "no"),
+            fix=edits[node.span],
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from archdsl.diagnostics.model import nearest, warning
 from archdsl.linter.model import Edit
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from archdsl.diagnostics.model import Diagnostic
-    from archdsl.source import Source
     from archdsl.syntax.parser import Parsed
 
 FORM = "# lint: off RULE, RULE - reason"
@@ -31,19 +30,19 @@ _OFF = re.compile(
 )
 
 
+Kind: TypeAlias = Literal["line", "below", "file"]
+
+
 class Switch(NamedTuple):
     """A rule that a comment switches off, within a stretch of its source."""
 
     rule: str
     comment: Span
-    kind: Literal["line", "below", "file"]
+    kind: Kind
     start: int
     end: int
     definition: str | None = None
     """The network that it is about, if it stands above one: then about all that the network is made of."""
-
-    def covers(self, span: Span) -> bool:
-        return self.kind == "file" or self.start <= span.start < self.end
 
 
 class Switches(NamedTuple):
@@ -58,7 +57,7 @@ def read_switches(parsed: Parsed) -> Switches:
     source = parsed.source
     known: list[Switch] = []
     problems: list[Diagnostic] = []
-    stretches: dict[int, tuple[int, str | None]] | None = None
+    reading: _Below | None = None
     for token in parsed.comments:
         found = _LINT.fullmatch(token.text)
         if found is None:
@@ -69,43 +68,89 @@ def read_switches(parsed: Parsed) -> Switches:
             message = "this comment switches nothing off"
             problems.append(warning("bad-switch", message, span, help=f"write it as `{FORM}`"))
             continue
-        if stretches is None:
-            stretches = dict(_stretches(parsed))
-        place = _place(source, token.start, stretches, whole=found["file"] is not None)
+        reading = reading or _Below(parsed)
+        place = reading.place(token.start, whole=found["file"] is not None)
         offset = token.start + found.start("body") + off.start("rules")
+        rules: list[str] = []
         for word in re.finditer(r"[\w-]+", off["rules"]):
             rule = word[0]
-            if rule not in SLUGS:
-                near = nearest(rule, SLUGS)
-                at = Span(source, offset + word.start(), offset + word.end())
-                help = f"did you mean `{near}`?" if near else "docs/lint.md lists the rules"
-                problems.append(warning("bad-switch", f"there is no rule {rule}", at, help=help))
-            elif all((other.rule, other.comment) != (rule, span) for other in known):
-                known.append(Switch(rule, span, *place))
+            if rule in SLUGS:
+                rules.append(rule)
+                continue
+            near = nearest(rule, SLUGS)
+            at = Span(source, offset + word.start(), offset + word.end())
+            help = f"did you mean `{near}`?" if near else "docs/lint.md lists the rules"
+            problems.append(warning("bad-switch", f"there is no rule {rule}", at, help=help))
+        known += [Switch(rule, span, *place) for rule in dict.fromkeys(rules)]
     return Switches(tuple(known), tuple(problems))
 
 
-def _place(
-    source: Source, start: int, stretches: dict[int, tuple[int, str | None]], whole: bool
-) -> tuple[Literal["line", "below", "file"], int, int, str | None]:
-    """What a comment is about."""
-    if whole:
-        return "file", 0, len(source.text), None
-    number = source.position(start).line
-    first = source.line_starts[number - 1]
-    if source.text[first:start].strip():
-        return "line", first, first + len(source.line(number)), None
-    last = len(source.line_starts)
-    number += 1
-    while number < last and source.line(number).lstrip()[:1] in ("", "#"):
-        number += 1
-    if number > last:
-        return "below", start, start, None
-    line = source.line(number)
-    first = source.line_starts[number - 1]
-    begin = first + len(line) - len(line.lstrip())
-    end, definition = stretches.get(begin, (0, None))
-    return "below", begin, max(end, first + len(line)), definition
+class Index:
+    """The switches of a file, found by the rule and the place."""
+
+    def __init__(self, switches: Switches) -> None:
+        self.switches = switches
+        self._files: dict[str, list[Switch]] = {}
+        self._networks: dict[tuple[str, int], list[Switch]] = {}
+        self._alike: dict[tuple[str, int, int], list[Switch]] = {}
+        self._lines: dict[tuple[str, int], list[tuple[str, int, int]]] = {}
+        for switch in switches.known:
+            if switch.kind == "file":
+                self._files.setdefault(switch.rule, []).append(switch)
+                continue
+            if switch.definition is not None:
+                self._networks.setdefault((switch.rule, switch.start), []).append(switch)
+            self._alike.setdefault((switch.rule, switch.start, switch.end), []).append(switch)
+        for key, (first, *_) in self._alike.items():
+            source = first.comment.source
+            lines = range(source.position(first.start).line, source.position(max(first.start, first.end - 1)).line + 1)
+            for number in lines:  # statements, blocks and networks nest no deeper than that
+                self._lines.setdefault((first.rule, number), []).append(key)
+
+    def of_network(self, rule: str, start: int) -> list[Switch]:
+        """Those above the definition that begins there."""
+        return self._networks.get((rule, start), [])
+
+    def at(self, rule: str, span: Span) -> list[Switch]:
+        """Those that are about an element."""
+        found = list(self._files.get(rule, ()))
+        if self._lines:
+            for key in self._lines.get((rule, span.line), ()):
+                if key[1] <= span.start < key[2]:
+                    found += self._alike[key]
+        return found
+
+
+class _Below:
+    """What stands in the line of a comment, or else below it."""
+
+    def __init__(self, parsed: Parsed) -> None:
+        self.source = parsed.source
+        self.stretches = dict(_stretches(parsed))
+        lines = len(self.source.line_starts)
+        self.written = [0] * (lines + 1)
+        """For each line the next below it that has more than a comment; 0 where there is none."""
+        for number in range(lines - 1, 0, -1):
+            is_code = self.source.line(number + 1).lstrip()[:1] not in ("", "#")
+            self.written[number] = number + 1 if is_code else self.written[number + 1]
+
+    def place(self, start: int, whole: bool) -> tuple[Kind, int, int, str | None]:
+        """What a comment is about: kind, start and end of the stretch, and of a network its name."""
+        source = self.source
+        if whole:
+            return "file", 0, len(source.text), None
+        number = source.position(start).line
+        first = source.line_starts[number - 1]
+        if source.text[first:start].strip():
+            return "line", first, first + len(source.line(number)), None
+        below = self.written[number]
+        if not below:
+            return "below", start, start, None
+        line = source.line(below)
+        first = source.line_starts[below - 1]
+        begin = first + len(line) - len(line.lstrip())
+        end, definition = self.stretches.get(begin, (0, None))
+        return "below", begin, max(end, first + len(line)), definition
 
 
 def _stretches(parsed: Parsed) -> Iterator[tuple[int, tuple[int, str | None]]]:
@@ -126,7 +171,9 @@ def removed(comment: Span, unused: frozenset[str], rules: tuple[str, ...]) -> Ed
         off = re.search(r"off\s+([\w-]+(?:\s*,\s*[\w-]+)*)", comment.text)
         assert off is not None
         return comment.start + off.start(1), comment.start + off.end(1), ", ".join(left)
-    start = len(text[: comment.start].rstrip(" \t"))
+    start = comment.start
+    while start > 0 and text[start - 1] in " \t":
+        start -= 1
     own_line = start == 0 or text[start - 1] == "\n"
     end = comment.end + 1 if own_line and text[comment.end : comment.end + 1] == "\n" else comment.end
     return start, end, ""

@@ -33,8 +33,9 @@ def dropped_pixels(facts: Facts) -> Iterator[Finding]:
     for border in borders(graph):
         if isinstance(graph.nodes[border.node].layer, _SLIDES):
             found.setdefault(border.node, []).append((border.axis, border.size, border.unseen))
+    seen = _Seen(facts, found)
     for index, cut in found.items():
-        if _seen_otherwise(facts, index, found):
+        if seen.otherwise(index):
             continue
         node, applied = graph.nodes[index], graph.applied[index]
         names = AXIS_NAMES[applied.inputs[0].rank]
@@ -63,8 +64,9 @@ def stride_over_kernel(facts: Facts) -> Iterator[Finding]:
                 known[id(applied)] = _gaps(applied)
             if known[id(applied)][1] < 1:
                 found[index] = known[id(applied)]
+    others = _Seen(facts, found)
     for index, (axis, share) in found.items():
-        if _seen_otherwise(facts, index, found):
+        if others.otherwise(index):
             continue
         node, applied = graph.nodes[index], graph.applied[index]
         window = (applied.reach.axes or ())[axis]
@@ -105,17 +107,27 @@ def _residues(window: Window) -> int:
     return min(window.kernel, window.stride // gcd(window.dilation, window.stride))
 
 
-def _seen_otherwise(facts: Facts, index: int, leaving_out: Collection[int]) -> bool:
-    """Whether what a layer leaves out goes somewhere else too, to what does not leave it out or is cropped first."""
-    graph = facts.graph
-    while True:
-        value = graph.nodes[index].inputs[0]
-        others = [user for user in facts.users[value.node] if user != index]
-        if value.node in facts.given or any(user not in leaving_out for user in others):
-            return True
-        if not isinstance(graph.nodes[value.node].layer, _MOVES):
-            return False
-        index = value.node
+class _Seen:
+    """Whether what some layers leave out is read by others."""
+
+    def __init__(self, facts: Facts, leaving_out: Collection[int]) -> None:
+        self.facts = facts
+        self.leaving_out = leaving_out
+        self.known: dict[int, int] = {}
+
+    def otherwise(self, index: int) -> bool:
+        """Whether what a layer reads, cropped and padded or not, goes to another one that leaves nothing out."""
+        graph = self.facts.graph
+        while True:
+            before = graph.nodes[index].inputs[0].node
+            if before not in self.known:
+                readers = sum([user not in self.leaving_out for user in self.facts.users[before]])
+                self.known[before] = readers + (before in self.facts.given)
+            if self.known[before] > (index not in self.leaving_out):
+                return True
+            if not isinstance(graph.nodes[before].layer, _MOVES):
+                return False
+            index = before
 
 
 # ---------------------------------------------------------------- taps
