@@ -113,21 +113,27 @@ class _Seen:
     def __init__(self, facts: Facts, leaving_out: Collection[int]) -> None:
         self.facts = facts
         self.leaving_out = leaving_out
-        self.known: dict[int, int] = {}
+        self.known: dict[int, bool] = {}
 
     def otherwise(self, index: int) -> bool:
-        """Whether what a layer reads, cropped and padded or not, goes to another one that leaves nothing out."""
-        graph = self.facts.graph
-        while True:
-            before = graph.nodes[index].inputs[0].node
-            if before not in self.known:
-                readers = sum([user not in self.leaving_out for user in self.facts.users[before]])
-                self.known[before] = readers + (before in self.facts.given)
-            if self.known[before] > (index not in self.leaving_out):
+        """Whether what a layer reads goes to one that leaves nothing out; or, before it was cropped or padded, to any
+        other: together they may see all, as the two halves of a factorised reduction do.
+        """
+        nodes = self.facts.graph.nodes
+        before = nodes[index].inputs[0].node
+        if before not in self.known:
+            self.known[before] = self._seen(before)
+        return self.known[before]
+
+    def _seen(self, node: int) -> bool:
+        users, given = self.facts.users, self.facts.given
+        if node in given or any(user not in self.leaving_out for user in users[node]):
+            return True
+        while isinstance(self.facts.graph.nodes[node].layer, _MOVES):
+            node = self.facts.graph.nodes[node].inputs[0].node
+            if node in given or len(users[node]) > 1:
                 return True
-            if not isinstance(graph.nodes[before].layer, _MOVES):
-                return False
-            index = before
+        return False
 
 
 # ---------------------------------------------------------------- taps

@@ -70,7 +70,9 @@ def test_a_rule_with_a_fix_fixes_the_example_of_its_page(rule: Rule) -> None:
 def test_the_page_of_the_configuration_has_a_table_that_is_wrong_and_one_that_is_right(tmp_path: Path) -> None:
     known = codes.find(OF_THE_CONFIGURATION)
     assert known is not None
-    wrong, right = (known.sections[title].partition("```toml\n")[2].partition("```")[0] for title in ("Example", "Fixed"))
+    wrong, right = (
+        known.sections[title].partition("```toml\n")[2].partition("```")[0] for title in ("Example", "Fixed")
+    )
     for text, problems in ((wrong, [OF_THE_CONFIGURATION]), (right, [])):
         assert tomllib.loads(text)
         config = read_config(Source("pyproject.toml", text), tmp_path)
