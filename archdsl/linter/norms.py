@@ -40,7 +40,7 @@ def bias_before_norm(facts: Facts) -> Iterator[Finding]:
     kept = {node.path for node in graph.nodes if void[node.index] is None}
     for node in graph.nodes:
         norm = void[node.index]
-        if norm is None or node.reused or node.path in kept or not isinstance(node.layer, WEIGHTED):
+        if norm is None or node.path in kept or not isinstance(node.layer, WEIGHTED):
             continue
         if not node.layer.bias:
             continue

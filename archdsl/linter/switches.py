@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 FORM = "# lint: off RULE, RULE - reason"
 
 _LINT = re.compile(r"#\s*lint\b(?P<file>\s+file)?\s*:(?P<body>.*)", re.DOTALL)
-_OFF = re.compile(
-    r"\s*off\s+(?P<rules>[\w-]+(?:\s*,\s*[\w-]+)*)(?:\s+(?:-+|because\b)\s*(?P<reason>.*\S))?\s*", re.DOTALL
-)
+_OFF = re.compile(r"\s*off\s+(?P<rules>[\w-]+(?:\s*,\s*[\w-]+)*)(?:\s+(?:-|because\b).*)?\s*", re.DOTALL)
 
 
 Kind: TypeAlias = Literal["line", "below", "file"]
