@@ -19,6 +19,7 @@ from archdsl.diagrams.dot import dot
 from archdsl.diagrams.scene import scene
 from archdsl.errors import SpecError
 from archdsl.layers.catalog import STANDARD
+from archdsl.linter.lint import fixable, fixed
 from archdsl.loading import buildable
 from archdsl.network import Network
 from archdsl.project import open_source
@@ -102,8 +103,18 @@ def examine(spec: str) -> Examined:
             sized(chosen)
         else:
             built(chosen, turn)
+        linted(chosen, turn)
         stage = "built"
     return Examined(stage, layers)
+
+
+def linted(network: Network, turn: int) -> None:
+    """What the linter finds. With its fixes made, the text is still one without mistakes."""
+    found = network.lint()
+    findings(found, turn)
+    own = network.module.source
+    mended = fixed(own.text, [fix for fix in fixable(found, unsafe=True) if fix.span.source is own])
+    assert mended == own.text or not open_source(Source("spec.arch", mended)).diagnostics, "a fix breaks the text"
 
 
 def sized(network: Network) -> None:
