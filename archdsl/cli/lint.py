@@ -84,7 +84,7 @@ def _run(
     parameters: Sequence[str] | None,
     inputs: Sequence[str] | None,
 ) -> _Run:
-    from archdsl.linter.lint import findings
+    from archdsl.linter.lint import findings, misunderstood
 
     errors: list[Diagnostic] = []
     looked = []
@@ -109,6 +109,8 @@ def _run(
                 errors.append(too_much(module, name, "lint"))
                 is_whole = False
                 break
+        if not names and "bad-switch" in rules:
+            errors += misunderstood(module)
         if is_whole:
             whole[module.source.name] = module
     return _Run(ordered([*errors, *findings(looked, whole)]), networks, whole)

@@ -90,6 +90,11 @@ def findings(looked: Sequence[Looked], whole: Collection[str] = ()) -> tuple[Dia
     return in_order(found)
 
 
+def misunderstood(module: Module) -> tuple[Diagnostic, ...]:
+    """Of a file with no network to look at, the comments that cannot be understood."""
+    return read_switches(module.parsed).problems
+
+
 def _place_of(hit: Hit) -> Place:
     return hit.span.source.name, hit.span.start, hit.span.end
 

@@ -7,7 +7,8 @@ from archdsl.linter.model import Rule
 from archdsl.linter.norms import bias_before_norm, dropout_before_norm, norm_of_one_position
 from archdsl.linter.sight import misaligned_merge, saturated_field, small_field
 from archdsl.linter.sizes import channel_order, heavy_flatten, narrow_depthwise, tensor_core_channels
-from archdsl.linter.windows import checkerboard, dropped_pixels, stride_over_kernel, unused_taps
+from archdsl.linter.taps import checkerboard, unused_taps
+from archdsl.linter.windows import dropped_pixels, stride_over_kernel
 
 RULES = (
     Rule("bias-before-norm", bias_before_norm, fix="safe"),

@@ -1,15 +1,15 @@
-"""Rules about windows that slide: what they leave out, what they never use, and what they cover unevenly."""
+"""Rules about windows that slide, and what they leave out: the end of a map, and what is between them."""
 
 from __future__ import annotations
 
 from fractions import Fraction
-from math import gcd, prod
-from typing import TYPE_CHECKING, NamedTuple
+from math import gcd
+from typing import TYPE_CHECKING
 
 from archdsl.analyses.sizes import borders
 from archdsl.layers.border import Crop, Pad
-from archdsl.layers.convolution import Conv, ConvTranspose
-from archdsl.layers.geometry import TransposedWindow, Window
+from archdsl.layers.convolution import Conv
+from archdsl.layers.geometry import Window
 from archdsl.layers.linear import Identity
 from archdsl.layers.pooling import AvgPool, MaxPool
 from archdsl.layers.tensor import AXIS_NAMES
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 _SLIDES = (Conv, MaxPool, AvgPool)
 _MOVES = (Crop, Pad, Identity)
-_MOST = 4096
-"""Along an axis, kernels and factors beyond it are not looked at."""
 
 
 def dropped_pixels(facts: Facts) -> Iterator[Finding]:
@@ -134,125 +132,3 @@ class _Seen:
             if node in given or len(users[node]) > 1:
                 return True
         return False
-
-
-# ---------------------------------------------------------------- taps
-
-
-class Taps(NamedTuple):
-    """Along one axis, the taps of a kernel that ever meet the map."""
-
-    used: tuple[int, ...]
-    kernel: int
-
-
-def used_taps(window: Window | TransposedWindow, size: int) -> Taps:
-    """The taps of a kernel that meet a map of that size at one place at least; else they meet padding alone.
-
-    Tap `t` of window `i` of a convolution meets the input `i*s - p + d*t`; of a transposed one, input `i` adds to the
-    output `i*s - p + d*t`. Either way it is used if an `i` gives a position inside.
-    """
-    output = window.output(size)
-    assert isinstance(output, int)
-    if isinstance(window, Window):
-        before, count, inside = window.before, output, size
-    else:
-        before, count, inside = window.padding, size, output
-    used = []
-    for tap in range(window.kernel):
-        offset = window.dilation * tap - before
-        first = max(0, -(offset // window.stride))
-        last = min(count - 1, (inside - 1 - offset) // window.stride)
-        if first <= last:
-            used.append(tap)
-    return Taps(tuple(used), window.kernel)
-
-
-def unused_taps(facts: Facts) -> Iterator[Finding]:
-    """Kernels with taps that meet nothing but padding, at the sizes of this network."""
-    graph = facts.graph
-    known: dict[int, tuple[Taps, ...]] = {}
-    for node in graph.nodes:
-        layer = node.layer
-        if not isinstance(layer, Conv | ConvTranspose) or getattr(layer, "padding_mode", "zeros") != "zeros":
-            continue
-        applied = graph.applied[node.index]
-        if id(applied) not in known:
-            known[id(applied)] = _taps(applied)
-        taps = known[id(applied)]
-        every, met = prod([each.kernel for each in taps]), prod([len(each.used) for each in taps])
-        if met == every:
-            continue
-        x = applied.inputs[0]
-        weights = prod(applied.weights["weight"])
-        wasted = weights - weights * met // every
-        meets = "the border that is cut off" if isinstance(layer, ConvTranspose) else "padding"
-        yield Finding(
-            node.index,
-            f"{every - met} of {every} taps of {layer.word} meet nothing but {meets} on {_space(x.space)}",
-            notes=(f"so {wasted:,} of its {weights:,} weights do nothing and never learn",),
-            help=_smaller(layer, taps) or "take a smaller kernel, or a larger map",
-        )
-
-
-def _taps(applied: Applied) -> tuple[Taps, ...]:
-    layer, x = applied.layer, applied.inputs[0]
-    assert isinstance(layer, Conv | ConvTranspose)
-    windows: tuple[Window | TransposedWindow, ...] = layer.windows(x.rank)
-    return tuple(
-        [
-            used_taps(window, size)
-            for window, size in zip(windows, x.space, strict=True)
-            if isinstance(size, int) and 1 < window.kernel <= _MOST
-        ]
-    )
-
-
-def _space(space: tuple[int | str, ...]) -> str:
-    sizes = "x".join(map(str, space))
-    return f"a map of {sizes}" if len(space) > 1 else f"a length of {sizes}"
-
-
-def _smaller(layer: Conv | ConvTranspose, taps: tuple[Taps, ...]) -> str | None:
-    """A smaller kernel with less padding that does the same, where the axes are alike and the taps in the middle."""
-    kernel, padding, dilation = layer.kernel, layer.padding, layer.dilation
-    if len(set(taps)) != 1 or not (isinstance(kernel, int) and isinstance(padding, int) and isinstance(dilation, int)):
-        return None
-    used = taps[0].used
-    cut = used[0] if used else 0
-    if not used or used != tuple(range(cut, kernel - cut)) or padding < cut * dilation:
-        return None
-    options = [f"k{kernel - 2 * cut}", f"p{padding - cut * dilation}"]
-    return f"`{' '.join(options)}` does the same"
-
-
-# ---------------------------------------------------------------- transposed
-
-
-def checkerboard(facts: Facts) -> Iterator[Finding]:
-    """Transposed convolutions to whose outputs not equally many taps add."""
-    graph = facts.graph
-    for node in graph.nodes:
-        layer = node.layer
-        if not isinstance(layer, ConvTranspose):
-            continue
-        for window in layer.windows(graph.inputs_of(node)[0].rank):
-            if not 1 < window.stride <= _MOST:
-                continue
-            taps = [len(window.taps(phase)) for phase in range(window.stride)]
-            if len(set(taps)) == 1:
-                continue
-            multiple = window.stride * max(1, -(-window.kernel // window.stride))
-            yield Finding(
-                node.index,
-                f"{layer.word} with kernel {window.kernel} and stride {window.stride} covers its output unevenly",
-                notes=(f"along an axis its outputs are sums of {_in_turn(taps)} taps in turn: a checkerboard",),
-                help=f"take a kernel that is a multiple of the stride, k{multiple}; or `upsample {window.stride}` and "
-                "a `conv`",
-            )
-            break
-
-
-def _in_turn(taps: list[int]) -> str:
-    shown = [str(count) for count in taps[:6]] + (["..."] if len(taps) > 6 else [])
-    return f"{', '.join(shown[:-1])} and {shown[-1]}"

@@ -103,6 +103,20 @@ def test_a_finding_in_a_used_file_is_told_once(run: Run, folder: Path) -> None:
     assert "so in 2 networks: x, y" in ran.out
 
 
+def test_parameters_are_given(run: Run, folder: Path) -> None:
+    (folder / "a.arch").write_text("net a(k=3, s) {\n  input 3x9x9\n  conv 8 k=k s=s -> relu\n}\n")
+    assert run("lint", "a.arch", "-p", "s=2").code == 0
+    assert "conv never sees 3/4 of the positions" in run("lint", "a.arch", "-p", "s=2", "-p", "k=1").out
+
+
+def test_comments_of_a_file_without_networks_are_read(run: Run, folder: Path) -> None:
+    (folder / "part.arch").write_text("block part(c) {\n  conv c -> relu  # lint: off no-such-rule\n}\n")
+    ran = run("lint", "part.arch")
+    assert ran.code == 1
+    assert "there is no rule no-such-rule" in ran.out
+    assert run("lint", "part.arch", "--ignore", "bad-switch").code == 0
+
+
 # ---------------------------------------------------------------- --fix
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archdsl.layers import TransposedWindow, Window
-from archdsl.linter.windows import used_taps
+from archdsl.linter.taps import used_taps
 
 from .helpers import finds, net, one
 
@@ -197,6 +197,12 @@ def test_the_smaller_kernel_of_the_help_computes_the_same(body: str, input: str,
 )
 def test_taps_that_meet_something_or_perhaps_do_are_not_found(body: str, input: str) -> None:
     assert not finds("unused-taps", body, input)
+
+
+def test_a_shared_kernel_is_used_where_one_of_its_uses_needs_it() -> None:
+    shared = "share c = conv 2 k3 p1\nrelu as x -> pool 5 -> c as a\n"
+    assert finds("unused-taps", shared + "a -> c", "2x5x5")
+    assert not finds("unused-taps", shared + "x -> c -> pool 5 as b\n(a | b) -> add", "2x5x5")
 
 
 # ---------------------------------------------------------------- checkerboard
