@@ -75,7 +75,8 @@ class _Run(NamedTuple):
 
     found: list[Diagnostic]
     networks: int
-    files: dict[str, Module]
+    files: dict[str, tuple[Module, str]]
+    """The files all of whose networks were looked at as they stand, with their paths, by the names of their sources."""
 
 
 def _run(
@@ -88,13 +89,13 @@ def _run(
 
     errors: list[Diagnostic] = []
     looked = []
-    whole: dict[str, Module] = {}
+    whole: dict[str, tuple[Module, str]] = {}
     networks = 0
-    for module, names, is_whole in modules(targets):
+    for module, names, path in modules(targets):
         config = configured(module)
         rules = config.rules(module.source)
         errors += [each for each in module.diagnostics if each.is_error]
-        is_whole &= not parameters and not inputs
+        is_whole = not parameters and not inputs
         networks += len(names)
         steps = 0
         for name in names:
@@ -111,8 +112,8 @@ def _run(
                 break
         if not names and "bad-switch" in rules:
             errors += misunderstood(module)
-        if is_whole:
-            whole[module.source.name] = module
+        if is_whole and path is not None:
+            whole[module.source.name] = (module, path)
     return _Run(ordered([*errors, *findings(looked, whole)]), networks, whole)
 
 
@@ -156,10 +157,11 @@ def _mended(done: _Run, unsafe: bool) -> bool:
     by_file: dict[str, list[Fix]] = {}
     for each in fixable(done.found, unsafe):
         by_file.setdefault(each.span.source.name, []).append(each)
-    return any(_write(done.files[name], fixes) for name, fixes in by_file.items() if name in done.files)
+    written = [_write(*done.files[name], fixes) for name, fixes in by_file.items() if name in done.files]
+    return True in written
 
 
-def _write(module: Module, fixes: Sequence[Fix]) -> bool:
+def _write(module: Module, path: str, fixes: Sequence[Fix]) -> bool:
     """Mends a file, if its networks are without errors then: one may promise a number of parameters."""
     from archdsl import project
     from archdsl.files import write_atomically
@@ -174,7 +176,7 @@ def _write(module: Module, fixes: Sequence[Fix]) -> bool:
     if broken or text == source.text:
         note(f"{source.name} is not fixed: {', '.join(broken)} would have errors then")
         return False
-    write_atomically(source.name, text)
+    write_atomically(path, text)
     note(f"fixed {len(fixes)} finding{'' if len(fixes) == 1 else 's'} in {source.name}")
     return True
 

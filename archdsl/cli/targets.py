@@ -42,8 +42,8 @@ class Target(NamedTuple):
 
     module: Module
     names: Sequence[str]
-    whole: bool
-    """Whether it was named as a file, or with its folder, so that all its networks are meant."""
+    path: str | None
+    """The file, if it was named as one or with its folder, so that all its networks are meant."""
 
 
 def modules(targets: Sequence[str]) -> Iterator[Target]:
@@ -63,16 +63,16 @@ def modules(targets: Sequence[str]) -> Iterator[Target]:
         if separator:
             module = module_of(path)
             try:
-                yield Target(module, (chosen(module, name),), False)
+                yield Target(module, (chosen(module, name),), None)
             except SpecError:  # so broken that the network is not found in it
-                yield Target(module, (), False)
+                yield Target(module, (), None)
         elif not os.path.exists(target) and not target.endswith(".arch") and os.path.basename(target) == target:
             module, name = locate(target)
-            yield Target(module, (name,), False)
+            yield Target(module, (name,), None)
         else:
             for spec in specs(target):
                 module = module_of(spec)
-                yield Target(module, buildable(module), True)
+                yield Target(module, buildable(module), spec)
 
 
 def ordered(findings: Iterable[Diagnostic]) -> list[Diagnostic]:

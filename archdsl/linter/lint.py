@@ -81,12 +81,13 @@ def findings(looked: Sequence[Looked], whole: Collection[str] = ()) -> tuple[Dia
         standing.update(one.places)
     several = len({one.name for one in looked}) > 1
     found = [_diagnostic(hits, standing[place], several) for (_, place), hits in kept.items()]
+    reached = _reached(looked)
     for name, one in {one.module.source.name: one for one in looked}.items():
         own = silenced.of(one.module)[name]
         if "bad-switch" in one.rules:
             found += own.switches.problems
         if name in whole and "unused-switch" in one.rules:
-            found += _unused(own.switches.known, silenced.used, looked, one.rules)
+            found += _unused(own.switches.known, silenced.used, reached, one.rules)
     return in_order(found)
 
 
@@ -203,23 +204,38 @@ def _definitions(one: Looked) -> frozenset[tuple[str, int]]:
     return frozenset(found)
 
 
+class _Reached(NamedTuple):
+    """What was looked at: where elements stand in each source, in order, and the definitions of the networks."""
+
+    starts: Mapping[str, list[int]]
+    definitions: frozenset[tuple[str, int]]
+
+
+def _reached(looked: Sequence[Looked]) -> _Reached:
+    starts: dict[str, set[int]] = {}
+    for one in looked:
+        for source, start, _ in one.places:
+            starts.setdefault(source, set()).add(start)
+    definitions = frozenset[tuple[str, int]]().union(*map(_definitions, looked))
+    return _Reached({source: sorted(known) for source, known in starts.items()}, definitions)
+
+
 def _unused(
-    switches: Iterable[Switch], used: set[_Key], looked: Sequence[Looked], rules: frozenset[str]
+    switches: Iterable[Switch], used: set[_Key], reached: _Reached, rules: frozenset[str]
 ) -> Iterator[Diagnostic]:
     """Comments that silence nothing, though what they are about was looked at."""
     by_comment: dict[Span, list[Switch]] = {}
     for switch in switches:
         by_comment.setdefault(switch.comment, []).append(switch)
-    name = next((comment.source.name for comment in by_comment), "")
-    starts = sorted({start for one in looked for source, start, _ in one.places if source == name})
-    named = frozenset[tuple[str, int]]().union(*map(_definitions, looked))
     for comment, together in by_comment.items():
+        name = comment.source.name
+        starts = reached.starts.get(name, [])
         idle = [
             switch.rule
             for switch in together
             if switch.rule in rules
             and _key(switch) not in used
-            and (lines_with(starts, switch) or (name, switch.start) in named)
+            and (lines_with(starts, switch) or (name, switch.start) in reached.definitions)
         ]
         if not idle:
             continue

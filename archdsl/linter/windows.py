@@ -70,7 +70,7 @@ def stride_over_kernel(facts: Facts) -> Iterator[Finding]:
         window = (applied.reach.axes or ())[axis]
         assert isinstance(window, Window)
         dilated = f" with dilation {window.dilation}" if window.dilation > 1 else ""
-        seen = f"{_residues(window)} of every {window.stride} neighbours"
+        seen = f"{_residues(window)} of {window.stride} neighbours"
         yield Finding(
             index,
             f"{node.layer.word} never sees {1 - share} of the positions",
@@ -91,12 +91,12 @@ def _gaps(applied: Applied) -> tuple[int, Fraction]:
     windows = applied.reach.axes or ()
     sizes = zip(windows, applied.inputs[0].space, applied.outputs[0].space, strict=False)
     for number, (window, size, count) in enumerate(sizes):
-        if not isinstance(window, Window) or count == 1 or not isinstance(size, int):
+        if not isinstance(window, Window) or not isinstance(size, int):
             continue
-        met = _residues(window)
-        if met < window.stride:
+        met, of = _residues(window), window.stride if count != 1 else min(window.stride, size)
+        if met < of:
             axis = number if share == 1 else axis
-            share *= Fraction(met, window.stride)
+            share *= Fraction(met, of)
     return axis, share
 
 

@@ -131,6 +131,22 @@ def test_fixes_are_written_and_the_rest_is_reported(run: Run, folder: Path) -> N
     assert run("lint", "biased.arch", "--fix", "--ignore", "dropped-pixels").out == "no findings in 1 network\n"
 
 
+def test_a_file_of_an_odd_name_is_written_under_that_name(run: Run, folder: Path) -> None:
+    name = "o\u200bdd\x07 name.arch"
+    (folder / name).write_text(BIASED)
+    run("lint", name, "--fix")
+    assert "bias=no" in (folder / name).read_text()
+    assert len(list(folder.glob("o*dd*"))) == 1
+
+
+def test_all_files_of_a_folder_are_written(run: Run, folder: Path) -> None:
+    (folder / "many").mkdir()
+    for number in range(15):
+        (folder / "many" / f"{number}.arch").write_text(BIASED)
+    run("lint", "many", "--fix")
+    assert all("bias=no" in path.read_text() for path in (folder / "many").iterdir())
+
+
 def test_unsafe_fixes_are_asked_for(run: Run, folder: Path) -> None:
     text = "net a {\n  input 28x28x1\n  conv 8 k3 p1 -> relu -> gap -> softmax\n}\n"
     (folder / "a.arch").write_text(text)

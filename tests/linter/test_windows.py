@@ -95,8 +95,13 @@ def test_the_two_halves_of_a_factorized_reduction_see_all_together() -> None:
     assert not finds("stride-over-kernel", "relu -> " + halves)
 
 
+@pytest.mark.parametrize(("size", "share"), [(2, "1/2"), (3, "2/3"), (4, "3/4"), (5, "3/4")])
+def test_where_there_is_one_window_it_sees_what_it_sees(size: int, share: str) -> None:
+    assert f"never sees {share} of" in one("stride-over-kernel", "conv 8 k1 s4", f"3x{size}").message
+
+
 @pytest.mark.parametrize(("body", "input"), [("conv 8 k1 s2", "3x1x1"), ("conv 8 k1 s2", "3xHxW"), ("pool 2", "3x8x8")])
-def test_one_window_leaves_no_gaps(body: str, input: str) -> None:
+def test_what_has_no_gaps_is_not_found(body: str, input: str) -> None:
     assert not finds("stride-over-kernel", body, input)
 
 
