@@ -40,23 +40,17 @@ def bias_before_norm(facts: Facts) -> Iterator[Finding]:
     kept = {node.path for node in graph.nodes if void[node.index] is None}
     for node in graph.nodes:
         norm = void[node.index]
-        if norm is None or node.path in kept or not isinstance(node.layer, WEIGHTED):
-            continue
-        if not node.layer.bias:
+        if norm is None or node.path in kept or not isinstance(node.layer, WEIGHTED) or not node.layer.bias:
             continue
         by = graph.nodes[norm]
         count = graph.outputs_of(node)[0].channels
         if node.span not in edits:
             edits[node.span] = with_argument(node.span, (node.layer.word, *node.layer.aliases), "bias", "no")
+        taken = f"{by.path} subtracts each channel's mean, and with it the {count} numbers of the bias"
         yield Finding(
             node.index,
             f"the bias of {node.layer.word} is taken away again by {_named(by.layer.word)}",
-            notes=(
-                (
-                    f"{by.path} subtracts each channel's mean, and with it the {count} numbers of the bias: "
-                    "(x + b) - mean(x + b) = x - mean(x)"
-                ),
-            ),
+            notes=(f"{taken}: (x + b) - mean(x + b) = x - mean(x)",),
             help=f"write `bias=no`: {count} parameters less, and the same function",
             fix=edits[node.span],
         )

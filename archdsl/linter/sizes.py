@@ -43,10 +43,8 @@ def tensor_core_channels(facts: Facts) -> Iterator[Finding]:
             node.index,
             f"{layer.word} gives {channels} channels, which is no multiple of {multiple}",
             notes=(
-                (
-                    f"in half precision tensor cores work on {multiple} channels at a time; "
-                    f"the layer does {100 * cost / macs:.0f} % of the multiplications"
-                ),
+                f"in half precision tensor cores work on {multiple} channels at a time",
+                f"the layer does {100 * cost / macs:.0f} % of the multiplications",
             ),
             help=f"take {f'{below} or ' if below else ''}{above}",
         )
@@ -135,10 +133,8 @@ def heavy_flatten(facts: Facts) -> Iterator[Finding]:
             flatten,
             f"the layer behind this flatten has {100 * parameters / facts.total:.0f} % of the network's parameters",
             notes=(
-                (
-                    f"flattened, {x} is {x.elements:,} features, for which it has {parameters:,} of {facts.total:,} "
-                    f"parameters; behind `gap` it would have about {parameters // positions:,}"
-                ),
+                f"flattened, {x} is {x.elements:,} features, for which it has {parameters:,} of {facts.total:,} parameters",
+                f"behind `gap` it would have about {parameters // positions:,}",
             ),
             help="put `gap` before `flatten`, or pool further",
         )

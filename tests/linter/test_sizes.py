@@ -100,8 +100,8 @@ def test_the_share_and_what_gap_would_leave_are_told() -> None:
     assert (
         finding.message == f"the layer behind this flatten has {100 * first / total:.0f} % of the network's parameters"
     )
-    assert f"{first:,} of {total:,}" in finding.notes[0]
-    assert finding.notes[0].endswith(f"about {first // 256:,}")
+    assert f"{first:,} of {total:,} parameters" in finding.notes[0]
+    assert finding.notes[1].endswith(f"about {first // 256:,}")
 
 
 @pytest.mark.parametrize(
