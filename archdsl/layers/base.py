@@ -234,6 +234,10 @@ class Layer(BaseModel):
     """Whether the next layer may overwrite its output: it is no view, and its backward pass does not read it."""
     channels_last: ClassVar[bool] = False
     """Whether a map that comes out of it lies in memory with its channels last."""
+    is_view: ClassVar[bool] = False
+    """Whether what comes out lies in the memory of what comes in: nothing is computed, nothing is copied."""
+    trains_only: ClassVar[bool] = False
+    """Whether it works while training only; in evaluation it hands on its input itself."""
     torch_name: ClassVar[str] = ""
     """What it is called in torch, for the reference page."""
 

@@ -90,6 +90,7 @@ class Crop(Resampling):
 
     word: ClassVar[str] = "crop"
     is_module: ClassVar[bool] = False
+    is_view: ClassVar[bool] = True
     torch_name: ClassVar[str] = "indexing"
 
     amounts: Amounts = positional("border on each side; 1x2 for each axis; [top, bottom, left, right]", None)

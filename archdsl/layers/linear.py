@@ -124,6 +124,7 @@ class Identity(Layer):
     accepts: ClassVar[tuple[Kind, ...]] = ("map", "tokens", "vector", "ids")
     conversions: ClassVar[Mapping[Kind, str]] = {}
     is_module: ClassVar[bool] = False
+    is_view: ClassVar[bool] = True
     torch_name: ClassVar[str] = "nothing: its input is used again"
 
     def lower(self, *inputs: Tensor) -> Expression:

@@ -15,6 +15,7 @@ class _Dropout(Layer):
     """Drops at random."""
 
     family: ClassVar[str] = "regularization"
+    trains_only: ClassVar[bool] = True
 
     p: Share = positional("probability to drop", 0.5)
 
@@ -60,6 +61,7 @@ class StochasticDepth(Layer):
     word: ClassVar[str] = "stochastic_depth"
     aliases: ClassVar[tuple[str, ...]] = ("droppath",)
     family: ClassVar[str] = "regularization"
+    trains_only: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torchvision.ops.StochasticDepth"
 
     p: Share = positional("probability to drop")

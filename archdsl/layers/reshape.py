@@ -57,6 +57,7 @@ class Flatten(_Reshape):
     """Puts all values of a sample into one vector."""
 
     word: ClassVar[str] = "flatten"
+    is_view: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.Flatten"
 
     def output(self, *inputs: Tensor) -> Tensor:
@@ -75,6 +76,7 @@ class Reshape(_Reshape):
 
     word: ClassVar[str] = "reshape"
     is_module: ClassVar[bool] = False
+    is_view: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.unflatten"
 
     size: Annotated[tuple[int, ...], BeforeValidator(_sizes)] = positional("sizes of the result: 256x7x7")
@@ -115,6 +117,7 @@ class ToTokens(_Reshape):
     accepts: ClassVar[tuple[Kind, ...]] = ("map",)
     conversions: ClassVar[Mapping[Kind, str]] = {"vector": "reshape CxHxW", "ids": "embedding D"}
     is_module: ClassVar[bool] = False
+    is_view: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.flatten, torch.transpose"
 
     def output(self, *inputs: Tensor) -> Tensor:
@@ -133,6 +136,7 @@ class ToMap(_Reshape):
     accepts: ClassVar[tuple[Kind, ...]] = ("tokens",)
     conversions: ClassVar[Mapping[Kind, str]] = {"vector": "reshape CxHxW", "ids": "embedding D"}
     is_module: ClassVar[bool] = False
+    is_view: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.transpose, torch.unflatten"
 
     size: PerAxisOrNone = positional("spatial sizes of the map; one axis of the tokens' length by default", None)
@@ -165,6 +169,7 @@ class Token(_Reshape):
     accepts: ClassVar[tuple[Kind, ...]] = ("tokens",)
     conversions: ClassVar[Mapping[Kind, str]] = {"map": "to_tokens", "vector": "reshape CxHxW", "ids": "embedding D"}
     is_module: ClassVar[bool] = False
+    is_view: ClassVar[bool] = True
     torch_name: ClassVar[str] = "indexing"
 
     index: Whole = positional("its number, from 0; from the end with -1")
@@ -227,6 +232,7 @@ class Split(_Reshape):
 
     word: ClassVar[str] = "split"
     is_module: ClassVar[bool] = False
+    is_view: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.split"
 
     parts: Annotated[int | tuple[int, ...], BeforeValidator(_parts)] = positional("number of parts, or their channels")
