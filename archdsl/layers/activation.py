@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from archdsl.layers.base import (
+    KEEPS_OUTPUT,
+    Kept,
     Layer,
     Number,
     NumberFromZero,
     Problem,
     changed,
+    elements,
     option,
     positional,
 )
@@ -34,6 +37,9 @@ class ReLU(Activation):
     word: ClassVar[str] = "relu"
     has_inplace: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.ReLU"
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_OUTPUT
 
 
 class ReLU6(Activation):
@@ -80,6 +86,10 @@ class RReLU(Activation):
     def lower(self, *inputs: Tensor) -> Call:
         slopes = changed(self)
         return Call("nn.RReLU", **{name.removesuffix("_bound"): slope for name, slope in slopes.items()})
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """The input and the slopes that were drawn."""
+        return Kept((0,), values=elements(inputs[0]))
 
 
 class ELU(Activation):
@@ -217,6 +227,10 @@ class Tanhshrink(Activation):
     rewritable: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.Tanhshrink"
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """The tanh."""
+        return Kept(values=elements(inputs[0]))
+
 
 class Threshold(Activation):
     """Replaces values that are not above a threshold."""
@@ -239,6 +253,9 @@ class Sigmoid(Activation):
     word: ClassVar[str] = "sigmoid"
     torch_name: ClassVar[str] = "torch.nn.Sigmoid"
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_OUTPUT
+
 
 class LogSigmoid(Activation):
     """Takes the logarithm of the sigmoid."""
@@ -247,12 +264,18 @@ class LogSigmoid(Activation):
     rewritable: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.LogSigmoid"
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return Kept((0,), on_cpu=elements(inputs[0]))
+
 
 class Tanh(Activation):
     """Maps values to between -1 and 1."""
 
     word: ClassVar[str] = "tanh"
     torch_name: ClassVar[str] = "torch.nn.Tanh"
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_OUTPUT
 
 
 class Softplus(Activation):
@@ -272,6 +295,10 @@ class Softsign(Activation):
     word: ClassVar[str] = "softsign"
     rewritable: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.Softsign"
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """The input and the divisor."""
+        return Kept((0,), values=elements(inputs[0]))
 
 
 def _bounds(layer: Layer, low: float, high: float, parameter: str) -> Problem:

@@ -203,6 +203,37 @@ class Signature(NamedTuple):
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 
 
+class Kept(NamedTuple):
+    """What torch holds of a layer's run until its backward pass, besides parameters (tests/layers/test_kept.py).
+
+    `inputs` are the numbers of the inputs that it keeps, and `output` says whether it keeps its result. Of what it
+    keeps besides, `values` are numbers for each sample in the network's type, `statistics` such for the whole batch,
+    `indices` whole numbers of eight bytes, and `mask` bytes, in whose place torch keeps `on_cpu` numbers on a CPU.
+    `scratch` are numbers that it needs only while it runs.
+    """
+
+    inputs: tuple[int, ...] = ()
+    output: bool = False
+    values: int = 0
+    statistics: int = 0
+    indices: int = 0
+    mask: int = 0
+    on_cpu: int = 0
+    scratch: int = 0
+
+
+KEEPS_NOTHING = Kept()
+KEEPS_INPUT = Kept((0,))
+KEEPS_OUTPUT = Kept(output=True)
+
+
+def elements(x: Tensor) -> int:
+    """How many numbers a sample of a tensor without open sizes has."""
+    count = x.elements
+    assert count is not None
+    return count
+
+
 class Layer(BaseModel):
     """Something that a spec calls by one word.
 
@@ -238,6 +269,8 @@ class Layer(BaseModel):
     """Whether what comes out lies in the memory of what comes in: nothing is computed, nothing is copied."""
     trains_only: ClassVar[bool] = False
     """Whether it works while training only; in evaluation it hands on its input itself."""
+    wants_channels_last: ClassVar[bool] = False
+    """Whether it keeps a copy of a map that does not lie in memory with its channels last, in place of the map."""
     torch_name: ClassVar[str] = ""
     """What it is called in torch, for the reference page."""
 
@@ -278,6 +311,10 @@ class Layer(BaseModel):
         assert isinstance(output, Tensor)
         positions = product(output.space)
         return None if positions is None else positions * (product(weight) or 0)
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """What torch holds of it until the backward pass; asked only where every size is known."""
+        return KEEPS_NOTHING if self.is_view else KEEPS_INPUT
 
     def lower(self, *inputs: Tensor) -> Call | Expression | Parameter:
         """What it is in the generated source."""
@@ -337,6 +374,12 @@ def changed(layer: Layer, *names: str) -> dict[str, Any]:
     fields = type(layer).model_fields
     values = {name: getattr(layer, name) for name in names or fields}
     return {name: value for name, value in values.items() if value != fields[name].default}
+
+
+def features(x: Tensor) -> int:
+    """The channels of a tensor whose number of them is known."""
+    assert isinstance(x.channels, int)
+    return x.channels
 
 
 def channels_problems(layer: Layer, x: Tensor) -> Iterator[Problem]:

@@ -68,6 +68,7 @@ class Pointwise(_Matrix):
     accepts: ClassVar[tuple[Kind, ...]] = ("map",)
     conversions: ClassVar[Mapping[Kind, str]] = TO_MAP
     channels_last: ClassVar[bool] = True
+    wants_channels_last: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.Linear, with the channels moved to the end for it"
 
 

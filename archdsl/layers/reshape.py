@@ -9,9 +9,11 @@ from pydantic_core import PydanticCustomError
 from archdsl import limits
 from archdsl.layers.base import (
     GLOBAL,
+    KEEPS_NOTHING,
     POINTWISE,
     TO_MAP,
     Count,
+    Kept,
     Layer,
     PerAxisOrNone,
     Problem,
@@ -19,6 +21,7 @@ from archdsl.layers.base import (
     Whole,
     channels_problems,
     each,
+    elements,
     positional,
     whole,
 )
@@ -226,6 +229,9 @@ class Patches(_Reshape):
     def lower(self, *inputs: Tensor) -> Call:
         return Call("Patches", self.size)
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return Kept(scratch=elements(self.output(*inputs)))
+
 
 class Split(_Reshape):
     """Cuts the channels into equal parts, or into parts of the sizes listed; every part is a result."""
@@ -287,3 +293,6 @@ class Shuffle(_Reshape):
 
     def lower(self, *inputs: Tensor) -> Call:
         return Call("nn.ChannelShuffle", self.groups)
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_NOTHING
