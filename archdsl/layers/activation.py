@@ -36,6 +36,7 @@ class ReLU(Activation):
 
     word: ClassVar[str] = "relu"
     has_inplace: ClassVar[bool] = True
+    differentiates_result: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.ReLU"
 
     def keeps(self, *inputs: Tensor) -> Kept:
@@ -56,6 +57,7 @@ class LeakyReLU(Activation):
 
     word: ClassVar[str] = "leaky_relu"
     has_inplace: ClassVar[bool] = True
+    differentiates_result: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.LeakyReLU"
 
     negative_slope: Number = positional("slope of negative values", 0.01)
@@ -70,6 +72,7 @@ class RReLU(Activation):
 
     word: ClassVar[str] = "rrelu"
     has_inplace: ClassVar[bool] = True
+    differentiates_result: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.RReLU"
 
     lower_bound: Number = positional("least slope", 1 / 8)
@@ -97,6 +100,7 @@ class ELU(Activation):
 
     word: ClassVar[str] = "elu"
     has_inplace: ClassVar[bool] = True
+    differentiates_result: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.ELU"
 
     alpha: Number = positional("minus the limit of negative values", 1.0)
@@ -111,6 +115,7 @@ class SELU(Activation):
 
     word: ClassVar[str] = "selu"
     has_inplace: ClassVar[bool] = True
+    differentiates_result: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.SELU"
 
 
@@ -119,6 +124,7 @@ class CELU(Activation):
 
     word: ClassVar[str] = "celu"
     has_inplace: ClassVar[bool] = True
+    differentiates_result: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.CELU"
 
     alpha: Number = positional("minus the limit of negative values", 1.0)

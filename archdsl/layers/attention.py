@@ -66,9 +66,10 @@ def _looking(queries: int, keys: int, features: int) -> int:
 
 
 def _kept_in_windows(windows: int, length: int, features: int, heads: int) -> Kept:
-    """What self-attention within windows keeps, written out: products are matrices that torch holds."""
-    values = windows * length * (5 * features + heads * length)
-    return Kept(values=values, scratch=values)
+    """What self-attention within windows keeps, written out: how much each position looks at each is a matrix."""
+    looks = windows * heads * length**2
+    given = windows * length * features
+    return Kept(values=5 * given + looks, scratch=5 * given + looks, passing=5 * given + 2 * looks)
 
 
 class Attention(_Attention):
@@ -236,12 +237,13 @@ class WindowAttention(_WindowAttention):
         if not self.cosine:
             return _kept_in_windows(windows, self.window**2, features(x), self.heads)
         length = self.window**2
-        lengths = 4 * self.heads
-        biases = self.heads * length**2 + _BIAS_FEATURES * self.offsets**2 + self.heads
+        looks = windows * self.heads * length**2
+        given = windows * length * features(x)
         return Kept(
-            values=windows * length * (8 * features(x) + 2 * self.heads * length + lengths),
-            statistics=biases,
-            scratch=windows * length * (features(x) + self.heads * length),
+            values=8 * given + 2 * looks + 4 * windows * length * self.heads,
+            statistics=self.heads * length**2 + _BIAS_FEATURES * self.offsets**2 + self.heads,
+            scratch=given + looks,
+            passing=5 * given + 2 * looks,
         )
 
 

@@ -209,7 +209,8 @@ class Kept(NamedTuple):
     `inputs` are the numbers of the inputs that it keeps, and `output` says whether it keeps its result. Of what it
     keeps besides, `values` are numbers for each sample in the network's type, `statistics` such for the whole batch,
     `indices` whole numbers of eight bytes, and `mask` bytes, in whose place torch keeps `on_cpu` numbers on a CPU.
-    `scratch` are numbers that it needs only while it runs.
+    `scratch` are numbers for each sample that it needs besides while it runs; where nothing is kept it needs
+    `passing`, which are by default all of them.
     """
 
     inputs: tuple[int, ...] = ()
@@ -220,6 +221,7 @@ class Kept(NamedTuple):
     mask: int = 0
     on_cpu: int = 0
     scratch: int = 0
+    passing: int | None = None
 
 
 KEEPS_NOTHING = Kept()
@@ -261,12 +263,16 @@ class Layer(BaseModel):
     """Whether it is a module of its own in torch; a merge is an expression."""
     has_inplace: ClassVar[bool] = False
     """Whether the module takes torch's `inplace=True`."""
+    differentiates_result: ClassVar[bool] = False
+    """Whether, in place, torch takes the derivative from the result; else it keeps a copy of what it overwrites."""
     rewritable: ClassVar[bool] = False
     """Whether the next layer may overwrite its output: it is no view, and its backward pass does not read it."""
     channels_last: ClassVar[bool] = False
     """Whether a map that comes out of it lies in memory with its channels last."""
     is_view: ClassVar[bool] = False
     """Whether what comes out lies in the memory of what comes in: nothing is computed, nothing is copied."""
+    shares_gradient: ClassVar[bool] = False
+    """Whether the gradient of what comes in lies in that of what comes out: nothing is computed on the way back."""
     trains_only: ClassVar[bool] = False
     """Whether it works while training only; in evaluation it hands on its input itself."""
     wants_channels_last: ClassVar[bool] = False

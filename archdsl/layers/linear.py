@@ -126,6 +126,7 @@ class Identity(Layer):
     conversions: ClassVar[Mapping[Kind, str]] = {}
     is_module: ClassVar[bool] = False
     is_view: ClassVar[bool] = True
+    shares_gradient: ClassVar[bool] = True
     torch_name: ClassVar[str] = "nothing: its input is used again"
 
     def lower(self, *inputs: Tensor) -> Expression:

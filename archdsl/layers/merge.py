@@ -59,6 +59,7 @@ class Add(Merge):
 
     word: ClassVar[str] = "add"
     aliases: ClassVar[tuple[str, ...]] = ("sum",)
+    shares_gradient: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.add"
     expression: ClassVar[str] = "+"
     inplace: ClassVar[bool] = True
@@ -133,6 +134,7 @@ class Concatenate(Layer):
     inputs: ClassVar[tuple[int, int | None]] = (2, None)
     is_module: ClassVar[bool] = False
     rewritable: ClassVar[bool] = True
+    shares_gradient: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.cat"
 
     def check(self, *inputs: Tensor) -> Iterator[Problem]:

@@ -237,4 +237,4 @@ class LocalResponseNorm(Layer):
     def keeps(self, *inputs: Tensor) -> Kept:
         """The squares with a border of channels, the energy and its power."""
         size, channels = elements(inputs[0]), features(inputs[0])
-        return Kept((0,), values=2 * size + size // channels * (channels + self.size - 1))
+        return Kept((0,), values=2 * size + size // channels * (channels + self.size - 1), passing=2 * size)

@@ -61,6 +61,10 @@ class LayerScale(_Learned):
         call = Call("filled", *self.weights(*inputs)[""], value=self.value)
         return Parameter(call, Expression("{self} * {0}"))
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """The gradient of the numbers is made at every position before it is summed."""
+        return Kept((0,), scratch=elements(inputs[0]), passing=0)
+
 
 class L2Norm(_Learned):
     """Scales the channels of each position to length 1, then each by a learned number (ParseNet, Liu et al., 2015)."""
@@ -90,7 +94,9 @@ class L2Norm(_Learned):
 
     def keeps(self, *inputs: Tensor) -> Kept:
         """The lengths, before and after they are kept from zero, and what is then scaled."""
-        return Kept((0,), values=elements(inputs[0]) + 2 * (elements(inputs[0]) // features(inputs[0])))
+        size = elements(inputs[0])
+        values = size + 2 * (size // features(inputs[0]))
+        return Kept((0,), values=values, scratch=size, passing=values)
 
 
 class ClassToken(_Learned):

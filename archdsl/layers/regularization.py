@@ -6,7 +6,7 @@ None of these is rewritable: in evaluation they hand on their input itself.
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from archdsl.layers.base import TO_MAP, Kept, Layer, Share, elements, features, option, positional
+from archdsl.layers.base import KEEPS_NOTHING, TO_MAP, Kept, Layer, Share, elements, features, option, positional
 from archdsl.layers.call import Call
 from archdsl.layers.tensor import Kind, Tensor
 
@@ -85,4 +85,6 @@ class StochasticDepth(Layer):
         )
 
     def keeps(self, *inputs: Tensor) -> Kept:
+        if not self.p:
+            return KEEPS_NOTHING
         return Kept(values=1) if self.mode == "row" else Kept(statistics=1)

@@ -61,6 +61,7 @@ class Flatten(_Reshape):
 
     word: ClassVar[str] = "flatten"
     is_view: ClassVar[bool] = True
+    shares_gradient: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.Flatten"
 
     def output(self, *inputs: Tensor) -> Tensor:
@@ -80,6 +81,7 @@ class Reshape(_Reshape):
     word: ClassVar[str] = "reshape"
     is_module: ClassVar[bool] = False
     is_view: ClassVar[bool] = True
+    shares_gradient: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.unflatten"
 
     size: Annotated[tuple[int, ...], BeforeValidator(_sizes)] = positional("sizes of the result: 256x7x7")
@@ -121,6 +123,7 @@ class ToTokens(_Reshape):
     conversions: ClassVar[Mapping[Kind, str]] = {"vector": "reshape CxHxW", "ids": "embedding D"}
     is_module: ClassVar[bool] = False
     is_view: ClassVar[bool] = True
+    shares_gradient: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.flatten, torch.transpose"
 
     def output(self, *inputs: Tensor) -> Tensor:
@@ -140,6 +143,7 @@ class ToMap(_Reshape):
     conversions: ClassVar[Mapping[Kind, str]] = {"vector": "reshape CxHxW", "ids": "embedding D"}
     is_module: ClassVar[bool] = False
     is_view: ClassVar[bool] = True
+    shares_gradient: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.transpose, torch.unflatten"
 
     size: PerAxisOrNone = positional("spatial sizes of the map; one axis of the tokens' length by default", None)

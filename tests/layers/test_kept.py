@@ -7,6 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from archdsl.layers import STANDARD
+from archdsl.layers.base import elements
+
 from .examples import Example, example
 from .test_against_torch import build, each_example, values
 
@@ -35,9 +38,20 @@ def test_what_works_while_training_only_hands_on_its_input_in_evaluation(example
 @each_example()
 def test_what_the_backward_pass_needs_is_kept(example: Example) -> None:
     """Every tensor that autograd saves is an input, a result, a parameter, or counted as declared."""
+    check_kept(example, inplace=False)
+
+
+@each_example(*(layer.word for layer in STANDARD.layers if layer.has_inplace))
+def test_what_is_overwritten_is_kept_as_a_copy(example: Example) -> None:
+    """But where torch differentiates the result."""
+    if example.layer.works_in_place:
+        check_kept(example, inplace=True)
+
+
+def check_kept(example: Example, inplace: bool) -> None:
     layer, tensors = example
     batch = 3
-    module, inputs = build(layer, tensors), values(tensors, batch)
+    module, inputs = build(layer, tensors, inplace), values(tensors, batch)
     own = set()
     if isinstance(module, nn.Module):
         own = {x.untyped_storage().data_ptr() for x in (*module.parameters(), *module.buffers())}
@@ -61,6 +75,10 @@ def test_what_the_backward_pass_needs_is_kept(example: Example) -> None:
     results = storages(result)
     places = [x.untyped_storage().data_ptr() for x in given]
     kept = layer.keeps(*tensors)
+    if inplace and kept.inputs and not layer.differentiates_result:
+        kept = kept._replace(inputs=(), values=kept.values + elements(tensors[0]))
+    if inplace and not layer.is_view:
+        kept = kept._replace(output=bool(kept.inputs) or kept.output, inputs=(0,) if kept.inputs or kept.output else ())
     assert {at for at in places if at in saved} == {places[number] for number in kept.inputs}
     assert bool(results & saved.keys()) == (kept.output and not layer.is_view)
     further = {at: storage.nbytes() for at, storage in saved.items() if at not in {*places, *results, *own}}
