@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from archdsl.analyses.sizes import AxisSizes
+    from archdsl.elaborate.values import Question
     from archdsl.graph import Graph
     from archdsl.layers.applied import Counts
     from archdsl.layers.catalog import Catalog
@@ -106,8 +107,13 @@ class Network:
         if not any(finding.is_error for finding in found):
             found += impossible(self.graph, self.open_axes)
             if self.elaboration.expectations:
-                found += contracts(self.elaboration, self.totals, self.fields)
+                found += contracts(self.elaboration, self.counts, self.fields, self._questions)
         return in_order(found)
+
+    def _questions(self) -> Mapping[str, Question]:
+        from archdsl.reports.questions import questions
+
+        return questions(self.graph)
 
     @cached_property
     def open_axes(self) -> tuple[AxisSizes, ...]:

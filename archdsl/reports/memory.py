@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from archdsl import limits
 from archdsl.errors import ArchError
 from archdsl.lowering.memory import ITEM_BYTES, OPTIMIZERS, inference, training
 from archdsl.reports.numbers import binary_bytes, clean, percent
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from archdsl.network import Network
 
 SCHEMA_VERSION = "1.0"
-
-MOST_BATCH = 1_000_000
-"""A batch larger than this is nobody's."""
 
 
 class _Model(BaseModel):
@@ -91,8 +89,8 @@ def build_memory(
     for name, value, known in (("dtype", dtype, ITEM_BYTES), ("optimizer", optimizer, OPTIMIZERS)):
         if value not in known:
             raise ArchError(f"there is no {name} {value!r}; choose from {', '.join(known)}")
-    if not 1 <= batch <= MOST_BATCH:
-        raise ArchError(f"a batch has 1 to {MOST_BATCH:,} samples, got {batch}")
+    if not 1 <= batch <= limits.BATCH:
+        raise ArchError(f"a batch has 1 to {limits.BATCH:,} samples, got {batch}")
     graph = closed(network)
     evaluated = inference(graph, dtype, device)
     trained = training(graph, dtype, optimizer, device)
@@ -138,7 +136,7 @@ def _run(graph: Graph, timeline: Timeline, batch: int, budget: int | None) -> Ru
         optimizer=timeline.state,
         saved=most.saved * batch,
         working=peak - constant - most.gradients - most.saved * batch,
-        fits=None if budget is None else min(timeline.largest_batch(budget), MOST_BATCH),
+        fits=None if budget is None else min(timeline.largest_batch(budget), limits.BATCH),
         moments=tuple(
             [
                 MomentReport(phase=moment.phase, layer=_path(graph, moment), bytes=moment.fixed + batch * moment.sample)
