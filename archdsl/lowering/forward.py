@@ -49,8 +49,11 @@ class Forward:
 def forward(plan: Plan, run: Run) -> Forward:
     """The forward of a run."""
     index = run.activation.index
-    late = plan.late if index == 0 else frozenset()
-    return _Writer(plan.graph, run, plan.lowered, plan.names[index], late).write()
+    found: Forward | None = plan.forwards.get(index)
+    if found is None:
+        late = plan.late if index == 0 else frozenset()
+        found = plan.forwards[index] = _Writer(plan.graph, run, plan.lowered, plan.names[index], late).write()
+    return found
 
 
 class _Writer:

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from archdsl.graph import Value
 from archdsl.layers.base import elements
 from archdsl.lowering.forward import forward
-from archdsl.lowering.modules import Plan, Run, planned
+from archdsl.lowering.modules import Run
 
 if TYPE_CHECKING:
-    from archdsl.graph import Graph, Node
+    from archdsl.graph import Node
     from archdsl.layers.base import Kept
     from archdsl.layers.tensor import Tensor
+    from archdsl.lowering.modules import Plan
 
 Device = Literal["cuda", "cpu"]
 
@@ -93,17 +94,17 @@ class Timeline(NamedTuple):
         return max(0, min((budget - m.fixed) // m.sample if m.sample else budget for m in self.moments))
 
 
-def inference(graph: Graph, dtype: str = "float32", device: Device = "cuda") -> Timeline:
+def inference(plan: Plan, dtype: str = "float32", device: Device = "cuda") -> Timeline:
     """A run in evaluation without gradients: `model.eval()` under `torch.inference_mode()`."""
-    return _Walk(planned(graph), dtype, device, training=False).timeline(Optimizer(0, 0))
+    return _Walk(plan, dtype, device, training=False).timeline(Optimizer(0, 0))
 
 
-def training(graph: Graph, dtype: str = "float32", optimizer: str = "adamw", device: Device = "cuda") -> Timeline:
+def training(plan: Plan, dtype: str = "float32", optimizer: str = "adamw", device: Device = "cuda") -> Timeline:
     """A step of training, once the optimizer has its state: forward, backward, and the optimizer's own.
 
     Gradients are dropped between steps, as `zero_grad` does; the loss itself is not counted.
     """
-    return _Walk(planned(graph), dtype, device, training=True).timeline(OPTIMIZERS[optimizer])
+    return _Walk(plan, dtype, device, training=True).timeline(OPTIMIZERS[optimizer])
 
 
 class _Heap:

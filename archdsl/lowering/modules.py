@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archdsl.graph import Activation, Graph, Node, Value
 from archdsl.layers.call import Call, Expression, Parameter
@@ -264,6 +264,8 @@ class Plan:
     """The names that each module's own text gives to values, by its activation's number."""
     late: frozenset[int]
     """The first nodes of the network's own steps that only training needs: they run last."""
+    forwards: dict[int, Any] = field(default_factory=dict)
+    """What has been worked out of the modules' forwards, by the activation's number."""
 
 
 def planned(graph: Graph) -> Plan:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from archdsl.analyses.contracts import last_axes
 from archdsl.lowering.memory import inference, training
+from archdsl.lowering.modules import planned
 from archdsl.reports.build import dims_of, field_report
 from archdsl.reports.numbers import clean, field, shape, thousands
 from archdsl.reports.schema import Extents, FieldReport
@@ -228,14 +229,15 @@ def _totals(old: Network, new: Network) -> Iterator[NumberChange]:
         totals = network.totals
         axes = last_axes(network.fields)
         floats = totals.parameters + totals.buffers - totals.integers
+        plan = planned(network.graph)
         is_closed = all(port.tensor.elements is not None for port in network.graph.inputs)
         return {
             "layers": sum(bool(node.inputs) for node in network.graph.nodes),
             "parameters": totals.parameters,
             "macs": totals.macs,
             "bytes": 4 * floats + 8 * totals.integers,
-            "inference_memory": inference(network.graph).peak(1) if is_closed else None,
-            "training_memory": training(network.graph).peak(_BATCH) if is_closed else None,
+            "inference_memory": inference(plan).peak(1) if is_closed else None,
+            "training_memory": training(plan).peak(_BATCH) if is_closed else None,
             "field": min(axis.size for axis in axes) if axes else None,
         }
 

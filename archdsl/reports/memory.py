@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from archdsl import limits
 from archdsl.errors import ArchError
 from archdsl.lowering.memory import ITEM_BYTES, OPTIMIZERS, inference, training
+from archdsl.lowering.modules import planned
 from archdsl.reports.numbers import binary_bytes, clean, percent
 
 if TYPE_CHECKING:
@@ -92,8 +93,9 @@ def build_memory(
     if not 1 <= batch <= limits.BATCH:
         raise ArchError(f"a batch has 1 to {limits.BATCH:,} samples, got {batch}")
     graph = closed(network)
-    evaluated = inference(graph, dtype, device)
-    trained = training(graph, dtype, optimizer, device)
+    plan = planned(graph)
+    evaluated = inference(plan, dtype, device)
+    trained = training(plan, dtype, optimizer, device)
     layers = [KeptLayer(layer=graph.nodes[at].path, bytes=each * batch) for at, each in trained.kept.items() if each]
     return MemoryReport(
         network=network.name,

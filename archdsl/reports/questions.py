@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from archdsl.elaborate.values import OPEN, Question
 
 if TYPE_CHECKING:
     from archdsl.graph import Graph
+    from archdsl.lowering.modules import Plan
 
 _ASKED = 16
 """To follow the memory of a run takes so many steps for each layer."""
@@ -17,6 +19,7 @@ _ASKED = 16
 def questions(graph: Graph) -> Mapping[str, Question]:
     """The questions, by the name that a contract writes."""
     from archdsl.lowering.memory import ITEM_BYTES, OPTIMIZERS
+    from archdsl.lowering.modules import planned
 
     memory: dict[str, tuple[str, ...] | None] = {
         "batch": None,
@@ -25,20 +28,21 @@ def questions(graph: Graph) -> Mapping[str, Question]:
         "optimizer": tuple(OPTIMIZERS),
         "device": ("cuda", "cpu"),
     }
-    asked = Question("peak_memory", memory, lambda **given: _peak_memory(graph, **given), _ASKED * len(graph.nodes))
+    asked = Question("peak_memory", memory, partial(_peak_memory, planned(graph)), _ASKED * len(graph.nodes))
     return {asked.name: asked}
 
 
-def _peak_memory(graph: Graph, batch: int = 1, run: str = "inference", **given: Any) -> tuple[Any, tuple[str, ...]]:
+def _peak_memory(plan: Plan, batch: int = 1, run: str = "inference", **given: Any) -> tuple[Any, tuple[str, ...]]:
     """The most bytes that a run holds at once, and when."""
     from archdsl.lowering.memory import inference, training
     from archdsl.reports.numbers import binary_bytes
 
+    graph = plan.graph
     if any(port.tensor.elements is None for port in graph.inputs):
         return OPEN, ()
     if run == "inference":
         given.pop("optimizer", None)
-    timeline = training(graph, **given) if run == "train" else inference(graph, **given)
+    timeline = training(plan, **given) if run == "train" else inference(plan, **given)
     most = timeline.at(batch)
     where = f"at {graph.nodes[most.node].path}" if most.node >= 0 else "while the optimizer steps"
     back = ", on the way back" if most.phase == "backward" else ""

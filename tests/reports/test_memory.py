@@ -14,6 +14,7 @@ from archdsl.cli.memory import size
 from archdsl.errors import ArchError, SpecError
 from archdsl.layers.tensor import Tensor
 from archdsl.lowering.memory import OPTIMIZERS, inference, training
+from archdsl.lowering.modules import planned
 from archdsl.network import Network
 from tests.reports.tracker import Tracker, tensors
 
@@ -71,10 +72,10 @@ def measured(network: Network, device: str, train: bool) -> int:
 
 def peaks(network: Network) -> tuple[int, int]:
     """What we say of inference, and of training but for the optimizer."""
-    graph = network.graph
-    trained = training(graph, optimizer="sgd", device="cpu")
+    plan = planned(network.graph)
+    trained = training(plan, optimizer="sgd", device="cpu")
     trained = trained._replace(moments=tuple(m for m in trained.moments if m.phase != "optimizer"))
-    return inference(graph, device="cpu").peak(BATCH), trained.peak(BATCH)
+    return inference(plan, device="cpu").peak(BATCH), trained.peak(BATCH)
 
 
 @pytest.mark.parametrize("name", CONVOLUTIONAL)
@@ -112,7 +113,7 @@ def test_what_waits_for_the_backward_pass_is_what_autograd_saves(name: str) -> N
         module(*given)
     graph = network.graph
     statistics = sum(4 * node.layer.keeps(*graph.inputs_of(node)).statistics for node in graph.nodes if node.inputs)
-    ours = sum(training(graph, device="cpu").kept.values()) * BATCH + statistics
+    ours = sum(training(planned(graph), device="cpu").kept.values()) * BATCH + statistics
     assert ours == sum(storage.nbytes() for storage in saved.values())
 
 
@@ -146,8 +147,8 @@ SMALL = (
 
 
 def test_the_largest_batch_fits_and_one_more_does_not() -> None:
-    graph = archdsl.parse(SMALL.format(32)).graph
-    for timeline in (inference(graph), training(graph)):
+    plan = planned(archdsl.parse(SMALL.format(32)).graph)
+    for timeline in (inference(plan), training(plan)):
         for budget in range(10_000, 3_000_000, 70_001):
             most = timeline.largest_batch(budget)
             assert most == 0 or timeline.peak(most) <= budget
@@ -171,8 +172,8 @@ def test_by_hand() -> None:
 
 
 def test_a_map_kept_by_several_layers_is_held_once() -> None:
-    graph = archdsl.parse("net n { input 4x8x8\n conv 4 as c\n (c -> conv 4 | c -> conv 4) -> add }").graph
-    assert sum(training(graph).kept.values()) == 2 * 4 * 64 * 4  # the input, and c
+    plan = planned(archdsl.parse("net n { input 4x8x8\n conv 4 as c\n (c -> conv 4 | c -> conv 4) -> add }").graph)
+    assert sum(training(plan).kept.values()) == 2 * 4 * 64 * 4  # the input, and c
 
 
 def test_what_only_training_needs_does_not_count_in_inference() -> None:
