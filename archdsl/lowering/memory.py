@@ -253,7 +253,8 @@ class _Walk:
         if layer.channels_last or (lies and layer.family in _KEEPS_LAYOUT):
             self.channels_last.update(values)
         copied = layer.wants_channels_last and not lies
-        copied |= lowering.overwrites and kept.inputs == (0,) and not layer.differentiates_result
+        if self.training and lowering.overwrites and kept.inputs == (0,):
+            copied |= not layer.differentiates_result
         copy = self.bytes(applied.inputs[0]) if copied else 0
         has_gradient = bool(applied.counts.parameters) or not self.trained.isdisjoint(node.inputs)
         if self.training and has_gradient:
