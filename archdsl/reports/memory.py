@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +12,7 @@ from archdsl import limits
 from archdsl.errors import ArchError
 from archdsl.lowering.memory import ITEM_BYTES, OPTIMIZERS, inference, training
 from archdsl.lowering.modules import planned
+from archdsl.records import Record, record
 from archdsl.reports.numbers import binary_bytes, clean, percent
 
 if TYPE_CHECKING:
@@ -22,16 +23,21 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = "1.0"
 
 
+_STRICT = ConfigDict(frozen=True, extra="forbid")
+
+
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = _STRICT
 
 
-class MomentReport(_Model):
+@record
+class MomentReport(Record):
     """What is held while one layer runs, in bytes."""
 
     phase: Literal["forward", "backward", "optimizer"]
-    layer: str = Field(description="the layer's path; empty for the optimizer's step")
+    layer: Annotated[str, Field(description="the layer's path; empty for the optimizer's step")]
     bytes: int
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
 
 class RunMemory(_Model):
@@ -50,11 +56,13 @@ class RunMemory(_Model):
     moments: tuple[MomentReport, ...]
 
 
-class KeptLayer(_Model):
+@record
+class KeptLayer(Record):
     """What one layer adds to the activations that wait for the backward pass, in bytes for the whole batch."""
 
     layer: str
     bytes: int
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
 
 class MemoryReport(_Model):
@@ -96,7 +104,7 @@ def build_memory(
     plan = planned(graph)
     evaluated = inference(plan, dtype, device)
     trained = training(plan, dtype, optimizer, device)
-    layers = [KeptLayer(layer=graph.nodes[at].path, bytes=each * batch) for at, each in trained.kept.items() if each]
+    layers = [KeptLayer(graph.nodes[at].path, each * batch) for at, each in trained.kept.items() if each]
     return MemoryReport(
         network=network.name,
         batch=batch,
@@ -141,7 +149,7 @@ def _run(graph: Graph, timeline: Timeline, batch: int, budget: int | None) -> Ru
         fits=None if budget is None else min(timeline.largest_batch(budget), limits.BATCH),
         moments=tuple(
             [
-                MomentReport(phase=moment.phase, layer=_path(graph, moment), bytes=moment.fixed + batch * moment.sample)
+                MomentReport(moment.phase, _path(graph, moment), moment.fixed + batch * moment.sample)
                 for moment in timeline.moments
             ]
         ),
