@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from math import lcm, prod
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -55,7 +55,7 @@ LARGEST = 1 << 14
 """At so many at the most."""
 ASKED = 8
 """What a question to a layer takes, in steps for each of its inputs; to look at one of them is a step."""
-FEW = 8
+FEW = 4
 """A layer that is the same module at so many sizes is so at all of their kind: small, large, in the same order."""
 
 
@@ -320,8 +320,20 @@ class _Following:
         def taken(some: range) -> Iterator[int]:
             return (n for n in some if None not in [law(n) for law in laws])
 
+        def different(some: range, law: Law) -> Iterator[int]:
+            """Sizes at which different ones flow in: a few, or where there are only so many, all."""
+            seen: set[int | None] = {None}
+            most = 1 + (len(some) if law.advance == 0 else FEW)
+            for n in some:
+                if (given := law(n)) not in seen and (accepted is None or accepted(n) is not None):
+                    seen.add(given)
+                    yield n
+                    if len(seen) == most:
+                        return
+
         if len(varying) < 2:
-            asked = chain(*(islice(taken(some), FEW) for some in (first, near, last)))
+            law = varying[0] if varying else constant(0)
+            asked = chain(*(different(some, law) for some in (first, near, last)))
         else:  # where branches meet, which is greater may matter
             alike: dict[object, list[int]] = {}
             for n in chain(*map(taken, (first, near, last))):

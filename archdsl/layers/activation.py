@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from archdsl.layers.base import (
+    KEEPS_OUTPUT,
+    Kept,
     Layer,
     Number,
     NumberFromZero,
     Problem,
     changed,
+    elements,
     option,
     positional,
 )
@@ -33,7 +36,11 @@ class ReLU(Activation):
 
     word: ClassVar[str] = "relu"
     has_inplace: ClassVar[bool] = True
+    differentiates_result: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.ReLU"
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_OUTPUT
 
 
 class ReLU6(Activation):
@@ -50,6 +57,7 @@ class LeakyReLU(Activation):
 
     word: ClassVar[str] = "leaky_relu"
     has_inplace: ClassVar[bool] = True
+    differentiates_result: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.LeakyReLU"
 
     negative_slope: Number = positional("slope of negative values", 0.01)
@@ -64,6 +72,7 @@ class RReLU(Activation):
 
     word: ClassVar[str] = "rrelu"
     has_inplace: ClassVar[bool] = True
+    differentiates_result: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.RReLU"
 
     lower_bound: Number = positional("least slope", 1 / 8)
@@ -81,12 +90,17 @@ class RReLU(Activation):
         slopes = changed(self)
         return Call("nn.RReLU", **{name.removesuffix("_bound"): slope for name, slope in slopes.items()})
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """The input and the slopes that were drawn."""
+        return Kept((0,), values=elements(inputs[0]))
+
 
 class ELU(Activation):
     """Bends negative values towards -alpha."""
 
     word: ClassVar[str] = "elu"
     has_inplace: ClassVar[bool] = True
+    differentiates_result: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.ELU"
 
     alpha: Number = positional("minus the limit of negative values", 1.0)
@@ -101,6 +115,7 @@ class SELU(Activation):
 
     word: ClassVar[str] = "selu"
     has_inplace: ClassVar[bool] = True
+    differentiates_result: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.SELU"
 
 
@@ -109,6 +124,7 @@ class CELU(Activation):
 
     word: ClassVar[str] = "celu"
     has_inplace: ClassVar[bool] = True
+    differentiates_result: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.CELU"
 
     alpha: Number = positional("minus the limit of negative values", 1.0)
@@ -217,6 +233,10 @@ class Tanhshrink(Activation):
     rewritable: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.Tanhshrink"
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """The tanh."""
+        return Kept(values=elements(inputs[0]))
+
 
 class Threshold(Activation):
     """Replaces values that are not above a threshold."""
@@ -239,6 +259,9 @@ class Sigmoid(Activation):
     word: ClassVar[str] = "sigmoid"
     torch_name: ClassVar[str] = "torch.nn.Sigmoid"
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_OUTPUT
+
 
 class LogSigmoid(Activation):
     """Takes the logarithm of the sigmoid."""
@@ -247,12 +270,18 @@ class LogSigmoid(Activation):
     rewritable: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.LogSigmoid"
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return Kept((0,), on_cpu=elements(inputs[0]))
+
 
 class Tanh(Activation):
     """Maps values to between -1 and 1."""
 
     word: ClassVar[str] = "tanh"
     torch_name: ClassVar[str] = "torch.nn.Tanh"
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_OUTPUT
 
 
 class Softplus(Activation):
@@ -272,6 +301,10 @@ class Softsign(Activation):
     word: ClassVar[str] = "softsign"
     rewritable: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.Softsign"
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """The input and the divisor."""
+        return Kept((0,), values=elements(inputs[0]))
 
 
 def _bounds(layer: Layer, low: float, high: float, parameter: str) -> Problem:

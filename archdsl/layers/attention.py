@@ -1,6 +1,7 @@
 """Attention: positions that look at each other, in a sequence or within windows of a map."""
 
 from collections.abc import Iterator, Mapping
+from math import prod
 from typing import ClassVar
 
 from archdsl.layers.base import (
@@ -9,6 +10,7 @@ from archdsl.layers.base import (
     UNKNOWN_REACH,
     Count,
     Flag,
+    Kept,
     Layer,
     Problem,
     Reach,
@@ -17,6 +19,8 @@ from archdsl.layers.base import (
     Whole,
     changed,
     channels_problems,
+    elements,
+    features,
     option,
     positional,
 )
@@ -51,11 +55,6 @@ class _Attention(Layer):
             )
 
 
-def _features(x: Tensor) -> int:
-    assert isinstance(x.channels, int)
-    return x.channels
-
-
 def _products(groups: int, length: int, features: int) -> int:
     """Multiplications of self-attention in each of several groups: projections in and out, and two products."""
     return groups * _looking(length, length, features)
@@ -64,6 +63,13 @@ def _products(groups: int, length: int, features: int) -> int:
 def _looking(queries: int, keys: int, features: int) -> int:
     """Multiplications where some tokens look at others: projections in and out, and two products."""
     return 2 * (queries + keys) * features * features + 2 * queries * keys * features
+
+
+def _kept_in_windows(windows: int, length: int, features: int, heads: int) -> Kept:
+    """What self-attention within windows keeps, written out: how much each position looks at each is a matrix."""
+    looks = windows * heads * length**2
+    given = windows * length * features
+    return Kept(values=5 * given + looks, scratch=5 * given + looks, passing=5 * given + 2 * looks)
 
 
 class Attention(_Attention):
@@ -109,7 +115,7 @@ class Attention(_Attention):
         return GLOBAL
 
     def weights(self, *inputs: Tensor) -> Shapes:
-        d = _features(inputs[0])
+        d = features(inputs[0])
         matrices = {"in_proj_weight": (3 * d, d), "out_proj.weight": (d, d)}
         biases = {"in_proj_bias": (3 * d,), "out_proj.bias": (d,)}
         order = ("in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias")
@@ -121,11 +127,24 @@ class Attention(_Attention):
         queries, keys = inputs[0].space[0], inputs[-1].space[0]
         if not isinstance(queries, int) or not isinstance(keys, int):
             return None
-        return _looking(queries, keys, _features(inputs[0]))
+        return _looking(queries, keys, features(inputs[0]))
 
     def lower(self, *inputs: Tensor) -> Call:
         helper = "SelfAttention" if len(inputs) == 1 else "CrossAttention"
-        return Call(helper, _features(inputs[0]), self.heads, **changed(self, "dropout", "bias"))
+        return Call(helper, features(inputs[0]), self.heads, **changed(self, "dropout", "bias"))
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """What goes into the projections and comes out of them, by torch's fused attention.
+
+        Its products of tokens with tokens are not kept, but for a sum to each query.
+        """
+        queries, keys, *_ = *inputs, inputs[0]
+        values = inputs[-1]
+        projected = elements(queries) + elements(keys) + elements(values)
+        given = sum(elements(x) for x in inputs if x.space[0] != 1)
+        kept = tuple(number for number, x in enumerate(inputs) if x.space[0] == 1)
+        sums = self.heads * elements(queries) // features(queries)
+        return Kept(kept, values=given + projected + elements(queries) + sums)
 
 
 class _WindowAttention(_Attention):
@@ -179,7 +198,7 @@ class WindowAttention(_WindowAttention):
         return Reach(tuple(Tiles(self.window, self.shift if size > self.window else 0) for size in space))  # type: ignore[operator]
 
     def weights(self, *inputs: Tensor) -> Shapes:
-        d = _features(inputs[0])
+        d = features(inputs[0])
         own: Shapes = {"relative_position_bias_table": (self.offsets**2, self.heads)}
         network: Shapes = {}
         if self.cosine:
@@ -205,11 +224,27 @@ class WindowAttention(_WindowAttention):
                 return None
             windows *= -(-size // self.window)
         biases = self.offsets**2 * _BIAS_FEATURES * (2 + self.heads) if self.cosine else 0
-        return _products(windows, self.window**2, _features(x)) + biases
+        return _products(windows, self.window**2, features(x)) + biases
 
     def lower(self, *inputs: Tensor) -> Call:
         helper = "CosineWindowAttention" if self.cosine else "WindowAttention"
-        return Call(helper, _features(inputs[0]), self.heads, self.window, self.shift)
+        return Call(helper, features(inputs[0]), self.heads, self.window, self.shift)
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """The windows, queries, keys, values and what is looked up, and how much each position looks at each."""
+        x = inputs[0]
+        windows = prod(-(-size // self.window) for size in x.space if isinstance(size, int))
+        if not self.cosine:
+            return _kept_in_windows(windows, self.window**2, features(x), self.heads)
+        length = self.window**2
+        looks = windows * self.heads * length**2
+        given = windows * length * features(x)
+        return Kept(
+            values=8 * given + 2 * looks + 4 * windows * length * self.heads,
+            statistics=self.heads * length**2 + _BIAS_FEATURES * self.offsets**2 + self.heads,
+            scratch=given + looks,
+            passing=5 * given + 2 * looks,
+        )
 
 
 class PartitionAttention(_WindowAttention):
@@ -238,7 +273,7 @@ class PartitionAttention(_WindowAttention):
         return GLOBAL if self.grid else Reach((Tiles(self.window),) * 2)
 
     def weights(self, *inputs: Tensor) -> Shapes:
-        d = _features(inputs[0])
+        d = features(inputs[0])
         return {
             "relative_position_bias_table": (self.offsets**2, self.heads),
             "to_qkv.weight": (3 * d, d),
@@ -255,7 +290,12 @@ class PartitionAttention(_WindowAttention):
         elements = Tensor("map", (1, *inputs[0].space)).elements
         if elements is None:
             return None
-        return _products(elements // self.window**2, self.window**2, _features(inputs[0]))
+        return _products(elements // self.window**2, self.window**2, features(inputs[0]))
 
     def lower(self, *inputs: Tensor) -> Call:
-        return Call("PartitionAttention", _features(inputs[0]), self.heads, self.window, **changed(self, "grid"))
+        return Call("PartitionAttention", features(inputs[0]), self.heads, self.window, **changed(self, "grid"))
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        x = inputs[0]
+        windows = elements(x) // features(x) // self.window**2
+        return _kept_in_windows(windows, self.window**2, features(x), self.heads)

@@ -7,8 +7,11 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from archdsl.layers.base import (
+    KEEPS_INPUT,
+    KEEPS_NOTHING,
     UNKNOWN_REACH,
     Flag,
+    Kept,
     Layer,
     Number,
     Problem,
@@ -84,12 +87,16 @@ class Pad(Resampling):
         name = {"zeros": "Zero", "reflect": "Reflection", "replicate": "Replication", "circular": "Circular"}[self.mode]
         return Call(f"nn.{name}Pad{rank}d", amounts)
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_INPUT if self.mode in ("reflect", "replicate") else KEEPS_NOTHING
+
 
 class Crop(Resampling):
     """Cuts the border off, or with `like` keeps the centre of the size of another map."""
 
     word: ClassVar[str] = "crop"
     is_module: ClassVar[bool] = False
+    is_view: ClassVar[bool] = True
     torch_name: ClassVar[str] = "indexing"
 
     amounts: Amounts = positional("border on each side; 1x2 for each axis; [top, bottom, left, right]", None)

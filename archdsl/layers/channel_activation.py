@@ -4,7 +4,19 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from archdsl.layers.activation import Activation
-from archdsl.layers.base import Flag, Number, Problem, Shapes, changed, channels_problems, option
+from archdsl.layers.base import (
+    KEEPS_INPUT,
+    KEEPS_OUTPUT,
+    Flag,
+    Kept,
+    Number,
+    Problem,
+    Shapes,
+    changed,
+    channels_problems,
+    elements,
+    option,
+)
 from archdsl.layers.call import Call
 from archdsl.layers.tensor import ANY, Tensor
 
@@ -14,6 +26,9 @@ class _OverChannels(Activation):
 
     def lower(self, *inputs: Tensor) -> Call:
         return Call(self.torch_name.removeprefix("torch."), dim=inputs[0].channel_axis)
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_OUTPUT
 
 
 class Softmax(_OverChannels):
@@ -35,6 +50,9 @@ class Softmin(_OverChannels):
 
     word: ClassVar[str] = "softmin"
     torch_name: ClassVar[str] = "torch.nn.Softmin"
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return Kept(output=True, scratch=elements(inputs[0]))
 
 
 class GLU(_OverChannels):
@@ -60,6 +78,9 @@ class GLU(_OverChannels):
 
     def lower(self, *inputs: Tensor) -> Call:
         return super().lower(*inputs) if inputs[0].kind == "map" else Call("nn.GLU")
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_INPUT
 
 
 class PReLU(Activation):

@@ -9,9 +9,11 @@ from pydantic_core import PydanticCustomError
 from archdsl import limits
 from archdsl.layers.base import (
     GLOBAL,
+    KEEPS_NOTHING,
     POINTWISE,
     TO_MAP,
     Count,
+    Kept,
     Layer,
     PerAxisOrNone,
     Problem,
@@ -19,6 +21,7 @@ from archdsl.layers.base import (
     Whole,
     channels_problems,
     each,
+    elements,
     positional,
     whole,
 )
@@ -57,6 +60,8 @@ class Flatten(_Reshape):
     """Puts all values of a sample into one vector."""
 
     word: ClassVar[str] = "flatten"
+    is_view: ClassVar[bool] = True
+    shares_gradient: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.Flatten"
 
     def output(self, *inputs: Tensor) -> Tensor:
@@ -75,6 +80,8 @@ class Reshape(_Reshape):
 
     word: ClassVar[str] = "reshape"
     is_module: ClassVar[bool] = False
+    is_view: ClassVar[bool] = True
+    shares_gradient: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.unflatten"
 
     size: Annotated[tuple[int, ...], BeforeValidator(_sizes)] = positional("sizes of the result: 256x7x7")
@@ -115,6 +122,8 @@ class ToTokens(_Reshape):
     accepts: ClassVar[tuple[Kind, ...]] = ("map",)
     conversions: ClassVar[Mapping[Kind, str]] = {"vector": "reshape CxHxW", "ids": "embedding D"}
     is_module: ClassVar[bool] = False
+    is_view: ClassVar[bool] = True
+    shares_gradient: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.flatten, torch.transpose"
 
     def output(self, *inputs: Tensor) -> Tensor:
@@ -133,6 +142,8 @@ class ToMap(_Reshape):
     accepts: ClassVar[tuple[Kind, ...]] = ("tokens",)
     conversions: ClassVar[Mapping[Kind, str]] = {"vector": "reshape CxHxW", "ids": "embedding D"}
     is_module: ClassVar[bool] = False
+    is_view: ClassVar[bool] = True
+    shares_gradient: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.transpose, torch.unflatten"
 
     size: PerAxisOrNone = positional("spatial sizes of the map; one axis of the tokens' length by default", None)
@@ -165,6 +176,7 @@ class Token(_Reshape):
     accepts: ClassVar[tuple[Kind, ...]] = ("tokens",)
     conversions: ClassVar[Mapping[Kind, str]] = {"map": "to_tokens", "vector": "reshape CxHxW", "ids": "embedding D"}
     is_module: ClassVar[bool] = False
+    is_view: ClassVar[bool] = True
     torch_name: ClassVar[str] = "indexing"
 
     index: Whole = positional("its number, from 0; from the end with -1")
@@ -221,12 +233,16 @@ class Patches(_Reshape):
     def lower(self, *inputs: Tensor) -> Call:
         return Call("Patches", self.size)
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return Kept(scratch=elements(self.output(*inputs)))
+
 
 class Split(_Reshape):
     """Cuts the channels into equal parts, or into parts of the sizes listed; every part is a result."""
 
     word: ClassVar[str] = "split"
     is_module: ClassVar[bool] = False
+    is_view: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.split"
 
     parts: Annotated[int | tuple[int, ...], BeforeValidator(_parts)] = positional("number of parts, or their channels")
@@ -281,3 +297,6 @@ class Shuffle(_Reshape):
 
     def lower(self, *inputs: Tensor) -> Call:
         return Call("nn.ChannelShuffle", self.groups)
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_NOTHING

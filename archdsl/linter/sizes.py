@@ -133,7 +133,7 @@ def heavy_flatten(facts: Facts) -> Iterator[Finding]:
             flatten,
             f"the layer behind this flatten has {100 * parameters / facts.total:.0f} % of the network's parameters",
             notes=(
-                f"flattened, {x} is {x.elements:,} features, for which it has {parameters:,} of {facts.total:,} parameters",
+                f"flattened, {x} is {x.elements:,} features, with {parameters:,} of {facts.total:,} parameters",
                 f"behind `gap` it would have about {parameters // positions:,}",
             ),
             help="put `gap` before `flatten`, or pool further",
