@@ -35,6 +35,7 @@ from archdsl.reports import FORMATS, renderer
 
 net = archdsl.load("resnet18", classes=10)
 assert not net.diagnostics
+assert not net.lint()
 assert archdsl.parse("net a { input 3x8x8\\n conv 8 k9 }").diagnostics
 for format in FORMATS:
     assert renderer(format)(net.report())

@@ -73,7 +73,7 @@ def saturated_field(facts: Facts) -> Iterator[Finding]:
         return
     sizes = [axis.size for axis in _axes(least[border.inputs[0].node])]
     more = f", nor can {further} more" if further else ""
-    notes = [f"its kernel cannot make that more{more}"]
+    notes = [f"{border.path} is the border layer: its kernel cannot make that more{more}"]
     critical, _ = _first(graph, largest(graph, facts.fields), space)
     if critical is not None and critical.index != border.index:
         notes.append(f"along the widest path this is so from {critical.path} on: the critical layers")

@@ -70,7 +70,7 @@ def test_the_smallest_path_decides_and_the_widest_is_told() -> None:
     assert saturated(body) is None
     finding = one("saturated-field", f"{body}\nconv 8 k31 p15 -> relu -> conv 8 k3 p1 -> relu -> conv 8 k3 p1")
     assert finding.span.text == "conv 8 k3 p1"
-    assert finding.notes[0] == "its kernel cannot make that more, nor can 1 more"
+    assert finding.notes[0] == "conv6 is the border layer: its kernel cannot make that more, nor can 1 more"
     assert "conv4 on: the critical layers" in finding.notes[1]
 
 
