@@ -11,8 +11,10 @@ from archdsl.layers.base import (
     changed,
     option,
     positional,
+    times,
 )
 from archdsl.layers.call import Call
+from archdsl.layers.operations import SIGMOID
 from archdsl.layers.tensor import Tensor
 
 
@@ -33,6 +35,7 @@ class ReLU(Activation):
 
     word: ClassVar[str] = "relu"
     has_inplace: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 1
     torch_name: ClassVar[str] = "torch.nn.ReLU"
 
 
@@ -42,6 +45,7 @@ class ReLU6(Activation):
     word: ClassVar[str] = "relu6"
     has_inplace: ClassVar[bool] = True
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 2
     torch_name: ClassVar[str] = "torch.nn.ReLU6"
 
 
@@ -50,6 +54,7 @@ class LeakyReLU(Activation):
 
     word: ClassVar[str] = "leaky_relu"
     has_inplace: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 2
     torch_name: ClassVar[str] = "torch.nn.LeakyReLU"
 
     negative_slope: Number = positional("slope of negative values", 0.01)
@@ -64,6 +69,7 @@ class RReLU(Activation):
 
     word: ClassVar[str] = "rrelu"
     has_inplace: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 2
     torch_name: ClassVar[str] = "torch.nn.RReLU"
 
     lower_bound: Number = positional("least slope", 1 / 8)
@@ -87,6 +93,7 @@ class ELU(Activation):
 
     word: ClassVar[str] = "elu"
     has_inplace: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 3
     torch_name: ClassVar[str] = "torch.nn.ELU"
 
     alpha: Number = positional("minus the limit of negative values", 1.0)
@@ -101,6 +108,7 @@ class SELU(Activation):
 
     word: ClassVar[str] = "selu"
     has_inplace: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 4
     torch_name: ClassVar[str] = "torch.nn.SELU"
 
 
@@ -109,6 +117,7 @@ class CELU(Activation):
 
     word: ClassVar[str] = "celu"
     has_inplace: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 4
     torch_name: ClassVar[str] = "torch.nn.CELU"
 
     alpha: Number = positional("minus the limit of negative values", 1.0)
@@ -131,6 +140,10 @@ class GELU(Activation):
 
     approximate: Literal["none", "tanh"] = option(None, "formula: exact, or with tanh", "none")
 
+    def operations(self, *inputs: Tensor) -> int | None:
+        """x/2 * (1 + erf(x/sqrt(2))), or x/2 * (1 + tanh(a*(x + b*x*x*x)))."""
+        return times(9 if self.approximate == "tanh" else 5, inputs)
+
 
 class SiLU(Activation):
     """Multiplies with the sigmoid: x * sigmoid(x)."""
@@ -139,6 +152,7 @@ class SiLU(Activation):
     aliases: ClassVar[tuple[str, ...]] = ("swish",)
     has_inplace: ClassVar[bool] = True
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = SIGMOID + 1
     torch_name: ClassVar[str] = "torch.nn.SiLU"
 
 
@@ -148,6 +162,7 @@ class Mish(Activation):
     word: ClassVar[str] = "mish"
     has_inplace: ClassVar[bool] = True
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 5
     torch_name: ClassVar[str] = "torch.nn.Mish"
 
 
@@ -157,6 +172,7 @@ class Hardswish(Activation):
     word: ClassVar[str] = "hardswish"
     has_inplace: ClassVar[bool] = True
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 5
     torch_name: ClassVar[str] = "torch.nn.Hardswish"
 
 
@@ -166,6 +182,7 @@ class Hardsigmoid(Activation):
     word: ClassVar[str] = "hardsigmoid"
     has_inplace: ClassVar[bool] = True
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 4
     torch_name: ClassVar[str] = "torch.nn.Hardsigmoid"
 
     @property
@@ -180,6 +197,7 @@ class Hardtanh(Activation):
     word: ClassVar[str] = "hardtanh"
     has_inplace: ClassVar[bool] = True
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 2
     torch_name: ClassVar[str] = "torch.nn.Hardtanh"
 
     min_val: Number = positional("least value", -1.0)
@@ -195,6 +213,7 @@ class Hardshrink(Activation):
 
     word: ClassVar[str] = "hardshrink"
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 2
     torch_name: ClassVar[str] = "torch.nn.Hardshrink"
 
     lambd: Number = positional("half the width of what becomes zero", 0.5)
@@ -205,6 +224,7 @@ class Softshrink(Activation):
 
     word: ClassVar[str] = "softshrink"
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 5
     torch_name: ClassVar[str] = "torch.nn.Softshrink"
 
     lambd: NumberFromZero = positional("how far values move", 0.5)
@@ -215,6 +235,7 @@ class Tanhshrink(Activation):
 
     word: ClassVar[str] = "tanhshrink"
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 2
     torch_name: ClassVar[str] = "torch.nn.Tanhshrink"
 
 
@@ -224,6 +245,7 @@ class Threshold(Activation):
     word: ClassVar[str] = "threshold"
     has_inplace: ClassVar[bool] = True
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 1
     torch_name: ClassVar[str] = "torch.nn.Threshold"
 
     threshold: Number = positional("what a value must exceed to stay")
@@ -237,6 +259,7 @@ class Sigmoid(Activation):
     """Maps values to between 0 and 1: a probability, a gate."""
 
     word: ClassVar[str] = "sigmoid"
+    operations_per_value: ClassVar[int | None] = SIGMOID
     torch_name: ClassVar[str] = "torch.nn.Sigmoid"
 
 
@@ -245,6 +268,7 @@ class LogSigmoid(Activation):
 
     word: ClassVar[str] = "logsigmoid"
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 6
     torch_name: ClassVar[str] = "torch.nn.LogSigmoid"
 
 
@@ -252,6 +276,7 @@ class Tanh(Activation):
     """Maps values to between -1 and 1."""
 
     word: ClassVar[str] = "tanh"
+    operations_per_value: ClassVar[int | None] = 1
     torch_name: ClassVar[str] = "torch.nn.Tanh"
 
 
@@ -260,6 +285,7 @@ class Softplus(Activation):
 
     word: ClassVar[str] = "softplus"
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 5
     torch_name: ClassVar[str] = "torch.nn.Softplus"
 
     beta: Number = positional("sharpness of the bend", 1.0)
@@ -271,6 +297,7 @@ class Softsign(Activation):
 
     word: ClassVar[str] = "softsign"
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 3
     torch_name: ClassVar[str] = "torch.nn.Softsign"
 
 

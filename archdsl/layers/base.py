@@ -5,8 +5,9 @@ say what it does to a tensor. The parser, the checker, the counts, the receptive
 documentation and the completion all read these.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -175,6 +176,18 @@ TO_MAP: Mapping[Kind, str] = {
 """The elements that make a map of the other kinds."""
 
 
+class Traffic(NamedTuple):
+    """What a layer moves to and from memory, in numbers: those of each sample, and those that a whole batch shares.
+
+    `values` and `weights` are of the type that is computed in, `ids` and `integers` are whole numbers of eight bytes.
+    """
+
+    values: int = 0
+    ids: int = 0
+    weights: int = 0
+    integers: int = 0
+
+
 class Argument(NamedTuple):
     """A declared argument, as binding, messages, hover and the reference page need it."""
 
@@ -238,6 +251,10 @@ class Layer(BaseModel):
     """Whether what comes out lies in the memory of what comes in: nothing is computed, nothing is copied."""
     trains_only: ClassVar[bool] = False
     """Whether it works while training only; in evaluation it hands on its input itself."""
+    operations_per_value: ClassVar[int | None] = None
+    """Arithmetic operations for each value that comes out, where all values take as many; see `operations`."""
+    integer_buffers: ClassVar[tuple[str, ...]] = ("num_batches_tracked", "relative_position_index")
+    """The names of buffers that hold whole numbers."""
     torch_name: ClassVar[str] = ""
     """What it is called in torch, for the reference page."""
 
@@ -279,11 +296,55 @@ class Layer(BaseModel):
         positions = product(output.space)
         return None if positions is None else positions * (product(weight) or 0)
 
+    def operations(self, *inputs: Tensor) -> int | None:
+        """Arithmetic operations for one sample in evaluation; None where a size is open, or the layer does not say.
+
+        Each addition, multiplication, division and comparison is one, and so is each exp, log, tanh, erf, sqrt or pow;
+        what is the same for every input counts nothing. docs/counting.md has the rule, layer by layer.
+        """
+        if self.is_view or self.trains_only:
+            return 0
+        output = self.output(*inputs)
+        if self.operations_per_value is not None:
+            return times(self.operations_per_value, (output,) if isinstance(output, Tensor) else output)
+        macs = self.macs(*inputs)
+        assert isinstance(output, Tensor)
+        if not macs or output.elements is None:
+            return None
+        # Each value is a sum: of n products it has n - 1 additions, and with a bias n.
+        return 2 * macs - (0 if "bias" in self.weights(*inputs) else output.elements)
+
+    def traffic(self, *inputs: Tensor) -> Traffic | None:
+        """What it reads and writes in evaluation, each number once; None where a size is open."""
+        if self.is_view or self.trains_only:
+            return Traffic()
+        output = self.output(*inputs)
+        results = (output,) if isinstance(output, Tensor) else output
+        read = () if self.reach(*inputs).nothing else inputs[: len(inputs) - self.references]
+        values, ids = (
+            times(1, [x for x in (*results, *read) if (x.kind == "ids") is whole]) for whole in (False, True)
+        )
+        if values is None or ids is None:
+            return None
+        weights, integers = sum(map(prod, self.weights(*inputs).values())), 0
+        for name, shape in self.buffers(*inputs).items():
+            if name not in self.integer_buffers:
+                weights += prod(shape)
+            elif shape:  # the count of batches is for training
+                integers += prod(shape)
+        return Traffic(values, ids, weights, integers)
+
     def lower(self, *inputs: Tensor) -> Call | Expression | Parameter:
         """What it is in the generated source."""
         raise NotImplementedError
 
     # ------------------------------------------------------------ read from the declaration
+
+    @property
+    def references(self) -> int:
+        """How many of its inputs, the last ones, it reads the sizes of only."""
+        arguments = self.signature().arguments.values()
+        return sum([bool(getattr(self, argument.name)) for argument in arguments if argument.reference])
 
     @classmethod
     def signature(cls) -> Signature:
@@ -320,6 +381,16 @@ def _literal_words(annotation: Any) -> tuple[str, ...]:
     if get_origin(annotation) is Literal:
         return tuple(word for word in get_args(annotation) if isinstance(word, str))
     return tuple(word for part in get_args(annotation) for word in _literal_words(part))
+
+
+def times(operations: int, tensors: Iterable[Tensor]) -> int | None:
+    """So many for each value of all tensors; None where a size is open."""
+    total = 0
+    for tensor in tensors:
+        if (elements := tensor.elements) is None:
+            return None
+        total += operations * elements
+    return total
 
 
 def each(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from archdsl.layers.activation import Activation
-from archdsl.layers.base import Flag, Number, Problem, Shapes, changed, channels_problems, option
+from archdsl.layers.base import Flag, Number, Problem, Shapes, changed, channels_problems, option, times
 from archdsl.layers.call import Call
+from archdsl.layers.operations import SIGMOID, by_position, log_softmax, softmax
 from archdsl.layers.tensor import ANY, Tensor
 
 
@@ -22,12 +23,22 @@ class Softmax(_OverChannels):
     word: ClassVar[str] = "softmax"
     torch_name: ClassVar[str] = "torch.nn.Softmax"
 
+    def operations(self, *inputs: Tensor) -> int | None:
+        """A softmax at each position."""
+        sizes = by_position(inputs[0])
+        return None if sizes is None else softmax(*sizes)
+
 
 class LogSoftmax(_OverChannels):
     """Takes the logarithm of the softmax over the channels."""
 
     word: ClassVar[str] = "log_softmax"
     torch_name: ClassVar[str] = "torch.nn.LogSoftmax"
+
+    def operations(self, *inputs: Tensor) -> int | None:
+        """A softmax at each position, in logarithms."""
+        sizes = by_position(inputs[0])
+        return None if sizes is None else log_softmax(*sizes)
 
 
 class Softmin(_OverChannels):
@@ -36,12 +47,18 @@ class Softmin(_OverChannels):
     word: ClassVar[str] = "softmin"
     torch_name: ClassVar[str] = "torch.nn.Softmin"
 
+    def operations(self, *inputs: Tensor) -> int | None:
+        """A change of sign, and a softmax at each position."""
+        sizes, signs = by_position(inputs[0]), times(1, inputs)
+        return None if sizes is None or signs is None else signs + softmax(*sizes)
+
 
 class GLU(_OverChannels):
     """Gates the first half of the channels by the sigmoid of the second."""
 
     word: ClassVar[str] = "glu"
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = SIGMOID + 1
     torch_name: ClassVar[str] = "torch.nn.GLU"
 
     def check(self, *inputs: Tensor) -> Iterator[Problem]:
@@ -67,6 +84,7 @@ class PReLU(Activation):
 
     word: ClassVar[str] = "prelu"
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 2
     torch_name: ClassVar[str] = "torch.nn.PReLU"
 
     per_channel: Flag = option(None, "whether each channel has a slope of its own", False)

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from functools import reduce
+from itertools import accumulate
 from typing import ClassVar
 
-from archdsl.layers.base import Layer, Problem
+from archdsl.layers.base import Layer, Problem, times
 from archdsl.layers.call import Expression
 from archdsl.layers.tensor import ANY, Size, Tensor, agree, meet
 
@@ -33,6 +34,10 @@ class Merge(Layer):
 
     def output(self, *inputs: Tensor) -> Tensor:
         return reduce(_stretched, inputs)
+
+    def operations(self, *inputs: Tensor) -> int | None:
+        """One for each value, from one branch to the next; sizes of 1 stretch as late as they can."""
+        return times(1, list(accumulate(inputs, _stretched))[1:])
 
     def lower(self, *inputs: Tensor) -> Expression:
         values = [f"{{{i}}}" for i in range(len(inputs))]
@@ -105,6 +110,11 @@ class Mean(Merge):
     torch_name: ClassVar[str] = "torch.add, divided by the number of branches"
     expression: ClassVar[str] = "+"
 
+    def operations(self, *inputs: Tensor) -> int | None:
+        """Their sum, and a division."""
+        sums, divisions = super().operations(*inputs), times(1, (self.output(*inputs),))
+        return None if sums is None or divisions is None else sums + divisions
+
     def lower(self, *inputs: Tensor) -> Expression:
         return Expression(f"({super().lower(*inputs).template}) / {len(inputs)}")
 
@@ -118,6 +128,7 @@ class Concatenate(Layer):
     inputs: ClassVar[tuple[int, int | None]] = (2, None)
     is_module: ClassVar[bool] = False
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 0
     torch_name: ClassVar[str] = "torch.cat"
 
     def check(self, *inputs: Tensor) -> Iterator[Problem]:
