@@ -36,7 +36,7 @@ def lower(graph: Graph) -> Program:
     root = runs(graph, used)
     late: frozenset[int] = frozenset()
     if any(output.training_only for output in graph.outputs):
-        needed = _needed(graph)
+        needed = graph.evaluated()
         late = frozenset(
             step.first if isinstance(step, Run) else step.index
             for step in root.steps
@@ -44,18 +44,6 @@ def lower(graph: Graph) -> Program:
         )
     classes = Classes(graph, root, lowered(graph, used), late)
     return _Printer(graph, classes).program()
-
-
-def _needed(graph: Graph) -> set[int]:
-    """The nodes that the outputs need which are always there."""
-    needed: set[int] = set()
-    waiting = [output.value.node for output in graph.outputs if not output.training_only]
-    while waiting:
-        index = waiting.pop()
-        if index not in needed:
-            needed.add(index)
-            waiting.extend(value.node for value in graph.nodes[index].inputs)
-    return needed
 
 
 class _Printer:
