@@ -61,6 +61,7 @@ def command(
     roofline model, and what limits each layer.
     """
     from archdsl.analyses import devices as known
+    from archdsl.reports.as_json import written
     from archdsl.reports.cost import render
 
     machine: known.Device | str | None = device
@@ -72,6 +73,6 @@ def command(
     network = sound(net, parameters, inputs)
     found = network.cost(batch=batch, dtype=dtype, device=machine, rule=rule)
     if format == "json":
-        put(found.model_dump_json(indent=2) + "\n")
+        put(written(found))
     else:
         put(render(found, network.report(batch), depth=depth, color=colored(sys.stdout)))

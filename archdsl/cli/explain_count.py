@@ -30,6 +30,7 @@ def command(
     Which kinds of operations one counts and the other does not, with numbers that add up to the difference, and what
     FLOPs and MACs mean in papers and tools.
     """
+    from archdsl.reports.as_json import written
     from archdsl.reports.counting import render
 
     rules = rule or ["torchvision", "all"]
@@ -38,4 +39,4 @@ def command(
     if len(rules) != 2:
         raise ArchError("give two rules: --rule macs --rule all")
     found = sound(net, parameters, inputs).explain_count(rules[0], rules[1], batch)
-    put(found.model_dump_json(indent=2) + "\n" if format == "json" else render(found))
+    put(written(found) if format == "json" else render(found))

@@ -78,10 +78,10 @@ def duration(seconds: float | None) -> str:
         return UNKNOWN
     if not seconds:
         return NONE
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)):
-        if seconds >= 0.9995 * size:
-            return f"{ratio(seconds / size)} {unit}"
-    return "<1 ns"
+    unit, size = next(
+        (each for each in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)) if seconds >= 0.9995 * each[1]), ("ns", 1e-9)
+    )
+    return f"{ratio(seconds / size)} {unit}"
 
 
 def percent(share: float | None) -> str:
