@@ -256,13 +256,13 @@ def _feet(cost: Cost) -> Iterator[Padding]:
     totals, machine = cost.totals, cost.device
     samples = f"{cost.batch} samples" if cost.batch != 1 else "1 sample"
     if machine is not None:
-        title = clean(machine.title)
         limits = f"{rate(machine.peak)}FLOP/s {cost.dtype}, {rate(machine.bandwidth)}B/s"
-        ridge = f"ridge at {ratio(machine.ridge)} FLOPs/B"
-        yield indented(Text.assemble(("Device  ", "dim"), f"{title}: {limits}, {ridge}"))
+        yield indented(Text.assemble(("Device  ", "dim"), f"{clean(machine.title)}: {limits}"))
+        ridge = f"at {ratio(machine.ridge)} FLOPs/B; below it the memory is the limit"
+        yield indented(Text.assemble(("Ridge   ", "dim"), ridge))
         if totals.seconds:
             per_second = thousands(round(totals.samples_per_second or 0))
-            said = f"at least {duration(totals.seconds)} for {samples}: at most {per_second} samples/s"
+            said = f"{duration(totals.seconds)} for {samples} at the roof: {per_second} samples/s"
             yield indented(Text.assemble(("Time    ", "dim"), said))
             of_memory = percent(totals.memory_share) or "none"
             yield indented(Text.assemble(("Memory  ", "dim"), f"limits layers that take {of_memory} of that time"))

@@ -32,6 +32,13 @@ def test_the_gallery_has_a_picture_of_every_network() -> None:
         assert engineering(archdsl.load(name).totals.parameters) in said
 
 
+def test_every_layer_is_in_the_table_of_operations() -> None:
+    text = (ROOT / "docs" / "counting.md").read_text(encoding="utf-8")
+    table = text.partition("| layer | operations")[2].partition("\n\n")[0]
+    missing = [layer.word for layer in STANDARD.layers if f"`{layer.word}`" not in table]
+    assert not missing
+
+
 def test_every_layer_and_every_code_can_be_linked_to() -> None:
     assert {layer.word for layer in STANDARD.layers} <= anchors(PAGES["layers.md"]())
     assert set(codes.codes()) <= anchors(PAGES["errors.md"]())
