@@ -305,14 +305,14 @@ class Layer(BaseModel):
         if self.is_view or self.trains_only:
             return 0
         output = self.output(*inputs)
+        results = (output,) if isinstance(output, Tensor) else output
         if self.operations_per_value is not None:
-            return times(self.operations_per_value, (output,) if isinstance(output, Tensor) else output)
-        macs = self.macs(*inputs)
-        assert isinstance(output, Tensor)
-        if not macs or output.elements is None:
+            return times(self.operations_per_value, results)
+        macs, values = self.macs(*inputs), times(1, results)
+        if not macs or values is None:
             return None
         # Each value is a sum: of n products it has n - 1 additions, and with a bias n.
-        return 2 * macs - (0 if "bias" in self.weights(*inputs) else output.elements)
+        return 2 * macs - (0 if "bias" in self.weights(*inputs) else values)
 
     def traffic(self, *inputs: Tensor) -> Traffic | None:
         """What it reads and writes in evaluation, each number once; None where a size is open."""
