@@ -14,7 +14,7 @@ from archdsl.layers.tensor import product
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from archdsl.graph import Graph
+    from archdsl.graph import Graph, Node
     from archdsl.layers.applied import Applied
 
 WHOLE_BYTES = 8
@@ -52,9 +52,6 @@ class Part(NamedTuple):
         """What the rule counts of them."""
         return self.operations if rule.everything else rule.for_mac * self.macs
 
-
-PRODUCTS = ("convolution", "linear", "attention")
-"""The families that multiply matrices."""
 
 BIASES, FIRST_TERMS = "biases", "first terms of sums"
 """What a family of these has besides products, as kinds of operations."""
@@ -121,12 +118,15 @@ def _work(applied: Applied, rule: Rule, batch: int, size: int) -> Work:
     return Work(flops, values + WHOLE_BYTES * (batch * traffic.ids + traffic.integers))
 
 
-def kinds(graph: Graph) -> Iterator[tuple[Part, ...] | None]:
-    """The operations of each node that evaluation runs, by kind."""
+def kinds(graph: Graph) -> Iterator[tuple[Node, tuple[Part, ...] | None]]:
+    """Each node that evaluation runs, with its operations by kind."""
     needed = graph.evaluated()
+    known: dict[int, tuple[Part, ...] | None] = {}
     for node, applied in zip(graph.nodes, graph.applied, strict=True):
         if node.inputs and node.index in needed:
-            yield parts(applied)
+            if id(applied) not in known:
+                known[id(applied)] = parts(applied)
+            yield node, known[id(applied)]
 
 
 Bound = Literal["compute", "memory"]

@@ -80,8 +80,7 @@ def build_comparison(network: Network, first: str, second: str, batch: int = 1) 
     check_sizes(graph)
     found: dict[str, list[Part]] = {}
     silent: dict[str, None] = {}
-    running = [node for node in graph.nodes if node.inputs and node.index in graph.evaluated()]
-    for node, several in zip(running, kinds(graph), strict=True):
+    for node, several in kinds(graph):
         if several is None:
             silent[node.layer.word] = None
         for part in several or ():

@@ -187,7 +187,7 @@ def test_a_layer_never_takes_fewer_operations_than_its_products(name: str) -> No
         assert work.flops is not None
         assert products.flops is not None
         assert products.flops <= work.flops
-    assert all(part is not None for part in kinds(graph))
+    assert all(found is not None for _, found in kinds(graph))
 
 
 def test_time_is_at_the_roof() -> None:
