@@ -117,9 +117,9 @@ def device(given: str | Path | Device) -> Device:
     names = {_plain(name): each for each in table.values() for name in (each.name, *each.aliases)}
     found = names.get(_plain(given))
     if found is None:
-        near = nearest(given.lower(), table)
+        near = nearest(given[:100].lower(), table)
         hint = f"did you mean {near}?" if near else f"there are {', '.join(table)}, or a file device.toml"
-        raise NotFoundError(f"there is no device called {given}; {hint}")
+        raise NotFoundError(f"there is no device called {given[:100]}; {hint}")
     return found
 
 

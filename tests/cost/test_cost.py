@@ -244,6 +244,14 @@ def test_bytes_are_those_of_the_tensors_that_flow(name: str, batch: int) -> None
     assert counted == {path: each for path, each in moved.bytes.items() if path not in hands_on}
 
 
+@pytest.mark.parametrize("name", ["resnet18", "swin_t", "swin_v2_t", "maxvit_t"])
+def test_the_size_of_a_network_is_that_of_its_state(name: str) -> None:
+    """The indices of window attention are whole numbers of eight bytes, as the counter of a batch norm is."""
+    net = archdsl.load(name)
+    held = sum(x.numel() * x.element_size() for x in net.compile().state_dict().values())
+    assert net.report().totals.bytes["float32"] == held
+
+
 # ---------------------------------------------------------------- what is not known
 
 
