@@ -69,3 +69,6 @@ SIZES = 1_000_000
 
 To look at one input of a layer is a step, to ask the layer about it 8.
 """
+
+BATCH = 1_000_000
+"""How many samples a batch may have, where memory or costs are asked for one."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from archdsl import limits
 from archdsl.analyses.contracts import contracts, impossible
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from archdsl.analyses.devices import Device
     from archdsl.analyses.sizes import AxisSizes
+    from archdsl.elaborate.values import Question
     from archdsl.graph import Graph
     from archdsl.layers.applied import Counts
     from archdsl.layers.catalog import Catalog
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from archdsl.reports.cost import Cost
     from archdsl.reports.counting import RuleComparison
     from archdsl.reports.difference import Difference
+    from archdsl.reports.memory import MemoryReport
     from archdsl.reports.schema import Report
     from archdsl.reports.sizes import SizesReport
     from archdsl.reports.units import LayerField
@@ -108,8 +110,13 @@ class Network:
         if not any(finding.is_error for finding in found):
             found += impossible(self.graph, self.open_axes)
             if self.elaboration.expectations:
-                found += contracts(self.elaboration, self.totals, self.fields)
+                found += contracts(self.elaboration, self.counts, self.fields, self._questions)
         return in_order(found)
+
+    def _questions(self) -> Mapping[str, Question]:
+        from archdsl.reports.questions import questions
+
+        return questions(self.graph)
 
     @cached_property
     def open_axes(self) -> tuple[AxisSizes, ...]:
@@ -230,6 +237,25 @@ class Network:
         from archdsl.reports.units import layer_field
 
         return layer_field(self, path, at)
+
+    def memory(
+        self,
+        batch: int = 1,
+        dtype: str = "float32",
+        optimizer: str = "adamw",
+        device: Literal["cuda", "cpu"] = "cuda",
+        budget: int | None = None,
+    ) -> MemoryReport:
+        """What inference and a step of training hold in memory over time, in bytes; what fits into a budget.
+
+        Raises:
+            SpecError: where the network has errors.
+            ArchError: where sizes are open, or there is no such type, optimizer or batch.
+        """
+        from archdsl.reports.memory import build_memory
+
+        with paused():
+            return build_memory(self, batch, dtype, optimizer, device, budget)
 
     def draw(self, path: str | Path, depth: int | None = None, color_by: str = "kind") -> Path:
         """Draws the network into a file: .svg, .png, .pdf or .dot.

@@ -2,50 +2,352 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from archdsl.diagnostics.model import Label, error
+from archdsl.analyses.counts import total
+from archdsl.diagnostics.model import Label, error, nearest
 from archdsl.elaborate.builder import TooMuchError
-from archdsl.elaborate.values import MISSING, OPEN, SILENT, Env, describe
+from archdsl.elaborate.values import MISSING, OPEN, SILENT, Env, describe, is_number
+from archdsl.syntax import tree
 
 if TYPE_CHECKING:
     from archdsl.analyses.fields import AxisField, Field
     from archdsl.analyses.sizes import AxisSizes
     from archdsl.diagnostics.model import Diagnostic
     from archdsl.elaborate.elaborator import Elaboration
-    from archdsl.elaborate.flow import Walker
-    from archdsl.graph import Graph
+    from archdsl.elaborate.values import Question
+    from archdsl.graph import Graph, Node
     from archdsl.layers.applied import Counts
-    from archdsl.syntax import tree
 
 
-def contracts(elaboration: Elaboration, totals: Counts, fields: tuple[Field, ...]) -> list[Diagnostic]:
-    """Findings about the expectations of a network that is otherwise without errors."""
-    walker = elaboration.walker
-    findings = walker.builder.diagnostics
+def contracts(
+    elaboration: Elaboration,
+    counts: tuple[Counts, ...],
+    fields: tuple[Field, ...],
+    questions: Callable[[], Mapping[str, Question]],
+) -> list[Diagnostic]:
+    """Findings about the expectations of a network that is otherwise without errors.
+
+    `questions` are those that need more than the graph: they are asked for only where a contract has one.
+    """
+    findings = elaboration.walker.builder.diagnostics
     before = len(findings)
-    graph = elaboration.graph
-    facts = {
-        "params": totals.parameters,
-        "trainable": totals.parameters,
-        "buffers": totals.buffers,
-        "macs": OPEN if totals.macs is None else totals.macs,
-        "flops": OPEN if totals.macs is None else 2 * totals.macs,
-        "rf": last_field(fields),
-        "layers": len([node for node in graph.nodes if node.inputs]),
-        "out": graph.outputs[0].value if graph.outputs else SILENT,
-    }
-    facts |= {"parameters": facts["params"], "field": facts["rf"]}
-    open_inputs = [
-        Label(each.span, "sizes are open here")
-        for each in graph.inputs
-        if not all(isinstance(size, int) for size in each.tensor.dims)
-    ]
+    deciding = _Deciding(elaboration, counts, fields, questions)
     with suppress(TooMuchError):  # of which there is then a finding
         for statement, env in elaboration.expectations:
-            decide(walker, statement, Env(env.module, env), facts, open_inputs)
+            deciding.decide(statement, Env(env.module, env))
     return findings[before:]
+
+
+_ASKED = 4
+"""What a fact takes at most, in steps for each layer."""
+
+
+class _Scope:
+    """What a contract is about: the whole network, or the layers at a path."""
+
+    def __init__(self, graph: Graph, counts: tuple[Counts, ...], fields: tuple[Field, ...], path: str | None) -> None:
+        self.graph = graph
+        self.all_fields = fields
+        inside = path and f"{path}."
+        self.nodes = [node for node in graph.nodes if not inside or node.path == path or node.path.startswith(inside)]
+        self.fields = tuple([fields[node.index] for node in self.nodes])
+        self.counts = total(tuple([counts[node.index] for node in self.nodes]))
+        self.path = path
+
+    def out(self) -> Any:
+        """What flows out of it."""
+        from archdsl.graph import Value
+
+        if self.path is None:
+            return self.graph.outputs[0].value if self.graph.outputs else SILENT
+        given = [each.outputs for each in self.graph.activations if each.path == self.path and each.outputs]
+        return given[0][0] if given else Value(self.nodes[-1].index)
+
+    def smallest_field(self) -> Any:
+        """The least field of a single path to the last layer that has one."""
+        from archdsl.analyses.units import smallest
+
+        best = smallest(self.graph, self.all_fields)
+        for node, field in zip(reversed(self.nodes), reversed(self.fields), strict=True):
+            if field.axes and (steps := best[node.index]):
+                return min(step.axis.size for step in steps)
+        return OPEN
+
+    def misaligned(self) -> int:
+        """In how many places branches meet that look at different places of the input."""
+        from archdsl.analyses.units import shifts
+
+        inside = {node.index for node in self.nodes}
+        return len({shift.node for shift in shifts(self.graph, self.all_fields)} & inside)
+
+    def dropped(self) -> Any:
+        """How many rows and columns at the ends of maps no window covers, over all layers."""
+        from archdsl.analyses.sizes import borders
+
+        if not _is_closed(self.graph):
+            return OPEN
+        inside = {node.index for node in self.nodes}
+        return sum(border.unseen for border in borders(self.graph) if border.node in inside)
+
+
+def _is_closed(graph: Graph) -> bool:
+    return all(isinstance(size, int) for port in graph.inputs for size in port.tensor.dims)
+
+
+_FACTS: Final[Mapping[str, Callable[[_Scope], Any]]] = {
+    "params": lambda scope: scope.counts.parameters,
+    "parameters": lambda scope: scope.counts.parameters,
+    "trainable": lambda scope: scope.counts.parameters,
+    "buffers": lambda scope: scope.counts.buffers,
+    "macs": lambda scope: OPEN if scope.counts.macs is None else scope.counts.macs,
+    "flops": lambda scope: OPEN if scope.counts.macs is None else 2 * scope.counts.macs,
+    "rf": lambda scope: last_field(scope.fields),
+    "field": lambda scope: last_field(scope.fields),
+    "smallest_field": _Scope.smallest_field,
+    "misaligned": _Scope.misaligned,
+    "dropped": _Scope.dropped,
+    "layers": lambda scope: len([node for node in scope.nodes if node.inputs]),
+    "out": _Scope.out,
+}
+"""What a contract can name, of the whole network or of what stands at a path."""
+
+
+class _Deciding:
+    """Proves and refutes the contracts of one network."""
+
+    def __init__(
+        self,
+        elaboration: Elaboration,
+        counts: tuple[Counts, ...],
+        fields: tuple[Field, ...],
+        questions: Callable[[], Mapping[str, Question]],
+    ) -> None:
+        self.walker = elaboration.walker
+        self.graph = elaboration.graph
+        self.counts = counts
+        self.fields = fields
+        self.questions = questions
+        self.asked: Mapping[str, Question] | None = None
+        self.scopes: dict[str | None, _Scope] = {}
+        self.known: dict[tuple[str | None, str], Any] = {}
+        self.axes: list[AxisSizes] | str | None = None
+        self.open_inputs = [
+            Label(each.span, "sizes are open here")
+            for each in self.graph.inputs
+            if not all(isinstance(size, int) for size in each.tensor.dims)
+        ]
+
+    def decide(self, statement: tree.Expect, inner: Env) -> None:
+        """Proves or refutes one expectation."""
+        path = statement.at.text if statement.at else None
+        if path is not None and not self.exists(statement, inner):
+            return
+        asks_sizes = (
+            statement.multiple is not None
+            and isinstance(statement.condition, tree.Name)
+            and statement.condition.text == "sizes"
+            and inner.find("sizes") is MISSING
+        )
+        questions = self.introduce(statement, inner, path)
+        if questions is None:
+            return
+        if asks_sizes:
+            self.sizes(statement, inner)
+            return
+        value = self.walker.expressions.value(statement.condition, inner)
+        notes = [note for question in questions for note in question.said]
+        if statement.multiple is not None:
+            value = self.multiples(statement, value, inner)
+        if value is False:
+            notes = [*self.walker.sides(_compared(statement), inner), *notes]
+            self.report("expectation", "this does not hold", statement, inner, notes=notes)
+        elif value is OPEN:
+            help = "give the sizes that are open: --input 3x224x224"
+            message = "this cannot be decided: it depends on a size that is open"
+            self.report("undecided", message, statement, inner, labels=self.open_inputs, help=help, warn=True)
+        elif value is not True and value is not SILENT:
+            message = f"`expect` needs yes or no, got {describe(value)}"
+            self.report("bad-expression", message, statement, inner, help="compare it: `params <= 5M`")
+
+    def report(self, code: str, message: str, statement: tree.Expect, env: Env, **more: Any) -> None:
+        self.walker.report(code, message, _compared(statement), env, **more)
+
+    # ------------------------------------------------------------ what can be named
+
+    def exists(self, statement: tree.Expect, env: Env) -> bool:
+        assert statement.at is not None
+        path = statement.at.text
+        if self.scope(path).nodes:
+            return True
+        self.walker.builder.spend(len(self.graph.nodes), statement, env)
+        known = [node.path for node in self.graph.nodes if node.inputs]
+        known += [each.path for each in self.graph.activations if each.path]
+        near = nearest(path, known)
+        help = f"did you mean `{near}`?" if near else "the report shows the paths"
+        self.walker.report("unknown-name", f"nothing here has the path `{path}`", statement.at, env, help=help)
+        return False
+
+    def scope(self, path: str | None) -> _Scope:
+        if path not in self.scopes:
+            self.scopes[path] = _Scope(self.graph, self.counts, self.fields, path)
+        return self.scopes[path]
+
+    def introduce(self, statement: tree.Expect, env: Env, path: str | None) -> list[Question] | None:
+        """Gives the condition what it names; the questions among that, or None where `at` does not go with one."""
+        found = []
+        unknown = False
+        for name in sorted(_named(statement)):
+            if env.find(name) is not MISSING:
+                continue
+            if name in _FACTS:
+                env.names[name] = self.fact(name, path, statement, env)
+            elif name in self.all_questions():
+                if path is not None:
+                    message = f"{name} is of the whole network"
+                    self.report("bad-expression", message, statement, env, help=f"leave out `at {path}`")
+                    return None
+                env.names[name] = question = self.all_questions()[name]
+                question.said.clear()
+                found.append(question)
+            elif name == "sizes":
+                if self.misuses_sizes(statement, path, env):
+                    return None
+            else:
+                unknown = True
+        if unknown:  # a mistake, perhaps: then one of these is what was meant
+            env.names.update({each: SILENT for each in _FACTS if env.find(each) is MISSING})
+        return found
+
+    def misuses_sizes(self, statement: tree.Expect, path: str | None, env: Env) -> bool:
+        """Reports what cannot be asked of `sizes`."""
+        if statement.multiple is None or not isinstance(statement.condition, tree.Name):
+            message, help = "of `sizes` only multiples can be expected", "`expect sizes multiple_of 32`"
+        elif path is not None:
+            message, help = "the sizes of the input are the whole network's", f"leave out `at {path}`"
+        else:
+            return False
+        self.report("bad-expression", message, statement, env, help=help)
+        return True
+
+    def all_questions(self) -> Mapping[str, Question]:
+        if self.asked is None:
+            self.asked = self.questions()
+        return self.asked
+
+    def fact(self, name: str, path: str | None, statement: tree.Expect, env: Env) -> Any:
+        key = (path, name)
+        if key not in self.known:
+            self.walker.builder.spend(_ASKED * len(self.graph.nodes), statement, env)
+            self.known[key] = _FACTS[name](self.scope(path))
+        return self.known[key]
+
+    # ------------------------------------------------------------ multiples
+
+    def divisor(self, statement: tree.Expect, env: Env) -> Any:
+        """The number behind `multiple_of`; SILENT where it is none, which is then reported."""
+        assert statement.multiple is not None
+        divisor = self.walker.expressions.settled(statement.multiple, env)
+        if divisor is SILENT or (is_number(divisor) and divisor >= 1 and divisor == int(divisor)):
+            return divisor
+        message = f"`multiple_of` needs a whole number of at least 1, got {describe(divisor)}"
+        self.walker.report("bad-expression", message, statement.multiple, env)
+        return SILENT
+
+    def multiples(self, statement: tree.Expect, value: Any, env: Env) -> Any:
+        """Whether a number, or each of a list, is a multiple."""
+        divisor = self.divisor(statement, env)
+        if divisor is SILENT or value is SILENT:
+            return SILENT
+        values = value if type(value) is tuple else (value,)
+        if OPEN in values:
+            return OPEN
+        if not all(is_number(each) for each in values):
+            message = f"`multiple_of` needs numbers, got {describe(value)}"
+            self.report("bad-expression", message, statement, env, help="`expect out.c multiple_of 8`")
+            return SILENT
+        return not any(each % divisor for each in values)
+
+    def sizes(self, statement: tree.Expect, env: Env) -> None:
+        """Whether every multiple of a number, from the least size on that is taken, is taken along every axis."""
+        divisor = self.divisor(statement, env)
+        if divisor is SILENT:
+            return
+        results = self.all_axes()
+        if isinstance(results, str):
+            message = f"this cannot be decided: {results}"
+            self.report("undecided", message, statement, env, warn=True)
+            return
+        notes: list[str] = []
+        for result in results:
+            if (refused := _refused(result, int(divisor))) is not None:
+                notes.append(f"{result.axis.name} = {refused} = {refused // int(divisor)}*{divisor} is refused")
+                notes += _asking(self.graph, result, refused)
+        if notes:
+            self.report("expectation", "this does not hold", statement, env, notes=list(dict.fromkeys(notes)))
+
+    def all_axes(self) -> list[AxisSizes] | str:
+        """What is known of every axis of the inputs, or why nothing is."""
+        from archdsl.analyses.laws import UndecidedError
+        from archdsl.analyses.sizes import Budget, axes, sizes
+
+        if self.axes is None:
+            budget = Budget()
+            try:
+                self.axes = [sizes(self.graph, axis, budget) for axis in axes(self.graph)]
+            except UndecidedError as reason:
+                self.axes = str(reason)
+            if not self.axes:
+                self.axes = "its input has no size that could be another"
+        return self.axes
+
+
+def _compared(statement: tree.Expect) -> tree.Expression:
+    """The condition with what it is to be a multiple of."""
+    if statement.multiple is None:
+        return statement.condition
+    condition, multiple = statement.condition, statement.multiple
+    return tree.Binary(condition.start, multiple.end, "%", condition, multiple)
+
+
+def _named(statement: tree.Expect) -> set[str]:
+    """The names that a contract mentions, those of functions included."""
+    names: set[str] = set()
+    waiting: list[Any] = [statement.condition, statement.multiple]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, tree.Name):
+            names.add(part.text)
+        elif isinstance(part, tree.Node):
+            parts: tuple[str, ...] = type(part).__match_args__
+            waiting += [getattr(part, each) for each in parts[2:]]
+        elif type(part) is tuple:
+            waiting += part
+    return names
+
+
+def _refused(result: AxisSizes, divisor: int) -> int | None:
+    """The least multiple that is refused, above the least size that is taken; None where each is taken."""
+    law = result.accepted
+    least = next((n for n in range(1, law.start + law.period) if law(n) == 0), None)
+    if least is None:
+        return divisor
+    first = -(-least // divisor)
+    enough = max(0, law.start // divisor - first) + law.period + 1
+    return next((n for n in range(first * divisor, (first + enough) * divisor, divisor) if law(n) is None), None)
+
+
+def _asking(graph: Graph, result: AxisSizes, refused: int) -> Iterator[str]:
+    """The layer that refuses a size, and what it takes."""
+    from archdsl.analyses.formulas import described
+
+    for demand in result.demands:
+        if demand.accepted(refused) is None:
+            node: Node = graph.nodes[demand.node]
+            yield f"{node.layer.word} at {node.span} takes {described(demand.accepted)}"
+            return
 
 
 def impossible(graph: Graph, open_axes: tuple[AxisSizes, ...]) -> list[Diagnostic]:
@@ -72,22 +374,6 @@ def impossible(graph: Graph, open_axes: tuple[AxisSizes, ...]) -> list[Diagnosti
         help = demand.problem.help or "give both branches as much padding as their windows take, or crop the larger one"
         found.append(error("no-size", message, node.span, labels=labels, notes=notes, help=help))
     return found
-
-
-def decide(walker: Walker, statement: tree.Expect, inner: Env, facts: dict[str, Any], open_inputs: list[Label]) -> None:
-    """Proves or refutes one expectation."""
-    inner.names.update({name: fact for name, fact in facts.items() if inner.find(name) is MISSING})
-    value = walker.expressions.value(statement.condition, inner)
-    if value is False:
-        notes = walker.sides(statement.condition, inner)
-        walker.report("expectation", "this does not hold", statement.condition, inner, notes=notes)
-    elif value is OPEN:
-        help = "give the sizes that are open: --input 3x224x224"
-        message = "this cannot be decided: it depends on a size that is open"
-        walker.report("undecided", message, statement.condition, inner, labels=open_inputs, help=help, warn=True)
-    elif value is not True and value is not SILENT:
-        message = f"`expect` needs yes or no, got {describe(value)}"
-        walker.report("bad-expression", message, statement.condition, inner, help="compare it: `params <= 5M`")
 
 
 def last_axes(fields: tuple[Field, ...]) -> tuple[AxisField, ...] | None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from math import lcm, prod
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -320,8 +320,19 @@ class _Following:
         def taken(some: range) -> Iterator[int]:
             return (n for n in some if None not in [law(n) for law in laws])
 
+        def different(some: range, most: int | None) -> Iterator[int]:
+            """Sizes at which different ones flow in, at most so many."""
+            seen: set[tuple[int | None, ...]] = set()
+            for n in taken(some):
+                if (given := tuple([law(n) for law in varying])) not in seen:
+                    seen.add(given)
+                    yield n
+                    if len(seen) == most:
+                        return
+
         if len(varying) < 2:
-            asked = chain(*(islice(taken(some), FEW) for some in (first, near, last)))
+            bounded = all(law.advance == 0 for law in varying)  # then they are few, and all that matter
+            asked = chain(*(different(some, None if bounded else FEW) for some in (first, near, last)))
         else:  # where branches meet, which is greater may matter
             alike: dict[object, list[int]] = {}
             for n in chain(*map(taken, (first, near, last))):

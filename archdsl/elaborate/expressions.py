@@ -10,7 +10,18 @@ from archdsl.diagnostics.model import Label
 from archdsl.elaborate import meant
 from archdsl.elaborate.functions import FUNCTIONS
 from archdsl.elaborate.origins import blamed, facts
-from archdsl.elaborate.values import MISSING, OPEN, SILENT, BlockValue, Env, LayerValue, Partial, describe, is_number
+from archdsl.elaborate.values import (
+    MISSING,
+    OPEN,
+    SILENT,
+    BlockValue,
+    Env,
+    LayerValue,
+    Partial,
+    Question,
+    describe,
+    is_number,
+)
 from archdsl.graph import SizeRead, Value, shown
 from archdsl.source import Span
 from archdsl.syntax import tree
@@ -71,7 +82,7 @@ class Expressions:
         return _METHODS[kind](self, node, env)
 
     def shape(self, node: tree.Expression, env: Env) -> Any:
-        """A written shape, of an input or to be checked: the sizes that it asks for change nothing in the network."""
+        """A written shape, of an input or to be checked, or a contract: what it asks of sizes changes no network."""
         before = len(self.size_reads)
         value = self.value(node, env)
         del self.size_reads[before:]
@@ -235,6 +246,8 @@ class Expressions:
     def function(self, node: tree.Function, env: Env) -> Any:
         known = FUNCTIONS.get(node.name.text)
         bound = env.find(node.name.text)
+        if isinstance(bound, Question):
+            return self.ask(node, bound, env)
         if bound is not MISSING or (known is None and self.catalog.find(node.name.text)):
             return self.partial(node, bound, env)
         if known is None and node.name.text == "range" and len(node.arguments) == 1:
@@ -275,6 +288,41 @@ class Expressions:
         except (TypeError, ValueError, OverflowError):
             self.wrong(node, env, f"{node.name.text} needs numbers")
             return SILENT
+
+    def ask(self, node: tree.Function, question: Question, env: Env) -> Any:
+        """What the finished network answers."""
+        given: dict[str, Any] = {}
+        for argument in node.arguments:
+            value = argument.value
+            word = value.text if isinstance(value, tree.Name) else None
+            homes = (name for name, words in question.parameters.items() if words and word in words)
+            name = argument.name.text if argument.name else next(homes, None)
+            if name is None or name not in question.parameters or name in given:
+                takes = ("|".join(words) if words else f"{of}=..." for of, words in question.parameters.items())
+                self.wrong(
+                    node, env, f"{question.name} cannot take `{_text(argument, env)}`", f"it takes {', '.join(takes)}"
+                )
+                return SILENT
+            words = question.parameters[name]
+            if words is None:
+                number = self.settled(value, env)
+                if number is SILENT:
+                    return SILENT
+                if not _is_whole(number) or not 1 <= number <= limits.BATCH:
+                    message = f"{name} must be a whole number from 1 to {limits.BATCH:,}, got {describe(number)}"
+                    self.wrong(argument, env, message)
+                    return SILENT
+                given[name] = int(number)
+            elif word in words:
+                given[name] = word
+            else:
+                message = f"{question.name} has no {name} `{_text(argument, env)}`"
+                self.wrong(argument, env, message, f"choose from {', '.join(words)}")
+                return SILENT
+        self.spend(question.steps, node, env)
+        answer, notes = question.answer(**given)
+        question.said += notes
+        return answer
 
     def partial(self, node: tree.Function, bound: Any, env: Env) -> Any:
         target = bound
@@ -430,6 +478,10 @@ def _settled(size: int | str) -> Any:
 
 def _is_whole(value: object) -> bool:
     return is_number(value) and value == int(value)  # type: ignore[call-overload]
+
+
+def _text(node: tree.Node, env: Env) -> str:
+    return env.source.text[node.start : node.end]
 
 
 def _written(node: tree.Function, env: Env) -> str:

@@ -140,7 +140,11 @@ class Walker:
         if not self.modules.calls:
             self.expectations.append((statement, env))
             return
-        value = self.expressions.value(statement.condition, env)
+        if (whole := statement.at or statement.multiple) is not None:
+            message = "a block's contract is a plain condition; `at` and `multiple_of` stand in a network's"
+            self.report("misplaced", message, whole, env, help="move it to the network")
+            return
+        value = self.expressions.shape(statement.condition, env)
         if value is False:
             notes = self.sides(statement.condition, env)
             self.report("expectation", "this does not hold", statement.condition, env, notes=notes)

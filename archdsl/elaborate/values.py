@@ -9,7 +9,7 @@ from archdsl.graph import Value
 from archdsl.syntax import tree
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from archdsl.layers.base import Argument, Layer
     from archdsl.project import Module
@@ -178,6 +178,21 @@ class NetValue:
         return self.definition.name.text
 
 
+@dataclass(slots=True, eq=False)
+class Question:
+    """What a contract may ask of the finished network, with arguments: `peak_memory(batch=32, train)`."""
+
+    name: str
+    parameters: Mapping[str, tuple[str, ...] | None]
+    """For each argument the words that it takes, or None for a whole number; a word may stand alone."""
+    answer: Callable[..., tuple[Any, tuple[str, ...]]]
+    """The value, and what is to be noted where the contract does not hold."""
+    steps: int
+    """How much work an answer is."""
+    said: list[str] = field(default_factory=list)
+    """The notes of the answers so far."""
+
+
 def is_number(value: object) -> bool:
     """Whether it is a number; yes and no are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
@@ -205,4 +220,6 @@ def describe(value: object) -> str:
         return f"the network {value}"
     if isinstance(value, Shared):
         return "a shared module"
+    if isinstance(value, Question):
+        return f"a question without its brackets: `{value.name}()`"
     return "a size that is open"

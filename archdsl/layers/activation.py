@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from archdsl.layers.base import (
+    KEEPS_OUTPUT,
+    Kept,
     Layer,
     Number,
     NumberFromZero,
     Problem,
     changed,
+    elements,
     option,
     positional,
     times,
@@ -36,7 +39,11 @@ class ReLU(Activation):
     word: ClassVar[str] = "relu"
     has_inplace: ClassVar[bool] = True
     operations_per_value: ClassVar[int | None] = 1
+    differentiates_result: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.ReLU"
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_OUTPUT
 
 
 class ReLU6(Activation):
@@ -55,6 +62,7 @@ class LeakyReLU(Activation):
     word: ClassVar[str] = "leaky_relu"
     has_inplace: ClassVar[bool] = True
     operations_per_value: ClassVar[int | None] = 2
+    differentiates_result: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.LeakyReLU"
 
     negative_slope: Number = positional("slope of negative values", 0.01)
@@ -70,6 +78,7 @@ class RReLU(Activation):
     word: ClassVar[str] = "rrelu"
     has_inplace: ClassVar[bool] = True
     operations_per_value: ClassVar[int | None] = 2
+    differentiates_result: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.RReLU"
 
     lower_bound: Number = positional("least slope", 1 / 8)
@@ -87,6 +96,10 @@ class RReLU(Activation):
         slopes = changed(self)
         return Call("nn.RReLU", **{name.removesuffix("_bound"): slope for name, slope in slopes.items()})
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """The input and the slopes that were drawn."""
+        return Kept((0,), values=elements(inputs[0]))
+
 
 class ELU(Activation):
     """Bends negative values towards -alpha."""
@@ -94,6 +107,7 @@ class ELU(Activation):
     word: ClassVar[str] = "elu"
     has_inplace: ClassVar[bool] = True
     operations_per_value: ClassVar[int | None] = 3
+    differentiates_result: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.ELU"
 
     alpha: Number = positional("minus the limit of negative values", 1.0)
@@ -109,6 +123,7 @@ class SELU(Activation):
     word: ClassVar[str] = "selu"
     has_inplace: ClassVar[bool] = True
     operations_per_value: ClassVar[int | None] = 4
+    differentiates_result: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.SELU"
 
 
@@ -118,6 +133,7 @@ class CELU(Activation):
     word: ClassVar[str] = "celu"
     has_inplace: ClassVar[bool] = True
     operations_per_value: ClassVar[int | None] = 4
+    differentiates_result: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.CELU"
 
     alpha: Number = positional("minus the limit of negative values", 1.0)
@@ -238,6 +254,10 @@ class Tanhshrink(Activation):
     operations_per_value: ClassVar[int | None] = 2
     torch_name: ClassVar[str] = "torch.nn.Tanhshrink"
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """The tanh."""
+        return Kept(values=elements(inputs[0]))
+
 
 class Threshold(Activation):
     """Replaces values that are not above a threshold."""
@@ -262,6 +282,9 @@ class Sigmoid(Activation):
     operations_per_value: ClassVar[int | None] = SIGMOID
     torch_name: ClassVar[str] = "torch.nn.Sigmoid"
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_OUTPUT
+
 
 class LogSigmoid(Activation):
     """Takes the logarithm of the sigmoid."""
@@ -271,6 +294,9 @@ class LogSigmoid(Activation):
     operations_per_value: ClassVar[int | None] = 6
     torch_name: ClassVar[str] = "torch.nn.LogSigmoid"
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return Kept((0,), on_cpu=elements(inputs[0]))
+
 
 class Tanh(Activation):
     """Maps values to between -1 and 1."""
@@ -278,6 +304,9 @@ class Tanh(Activation):
     word: ClassVar[str] = "tanh"
     operations_per_value: ClassVar[int | None] = 1
     torch_name: ClassVar[str] = "torch.nn.Tanh"
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_OUTPUT
 
 
 class Softplus(Activation):
@@ -299,6 +328,10 @@ class Softsign(Activation):
     rewritable: ClassVar[bool] = True
     operations_per_value: ClassVar[int | None] = 3
     torch_name: ClassVar[str] = "torch.nn.Softsign"
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """The input and the divisor."""
+        return Kept((0,), values=elements(inputs[0]))
 
 
 def _bounds(layer: Layer, low: float, high: float, parameter: str) -> Problem:

@@ -1,6 +1,7 @@
 """Attention: positions that look at each other, in a sequence or within windows of a map."""
 
 from collections.abc import Iterator, Mapping
+from math import prod
 from typing import ClassVar
 
 from archdsl.layers.base import (
@@ -9,6 +10,7 @@ from archdsl.layers.base import (
     UNKNOWN_REACH,
     Count,
     Flag,
+    Kept,
     Layer,
     Problem,
     Reach,
@@ -17,6 +19,8 @@ from archdsl.layers.base import (
     Whole,
     changed,
     channels_problems,
+    elements,
+    features,
     option,
     positional,
 )
@@ -24,7 +28,7 @@ from archdsl.layers.call import Call
 from archdsl.layers.geometry import Tiles
 from archdsl.layers.merge import listed
 from archdsl.layers.operations import softmax, sums, unit_length
-from archdsl.layers.tensor import Kind, Tensor, agree, division, divisors
+from archdsl.layers.tensor import Kind, Tensor, agree, division, divisors, product
 
 _BIAS_FEATURES = 512
 """The hidden features of the network that gives the position biases of Swin Transformer V2."""
@@ -52,11 +56,6 @@ class _Attention(Layer):
             )
 
 
-def _features(x: Tensor) -> int:
-    assert isinstance(x.channels, int)
-    return x.channels
-
-
 def _products(groups: int, length: int, features: int) -> int:
     """Multiplications of self-attention in each of several groups: projections in and out, and two products."""
     return groups * _looking(length, length, features)
@@ -67,11 +66,18 @@ def _looking(queries: int, keys: int, features: int) -> int:
     return 2 * (queries + keys) * features * features + 2 * queries * keys * features
 
 
-def _operations(queries: int, keys: int, features: int, heads: int, bias: bool) -> int:
+def _operations(queries: int, keys: int, width: int, heads: int, bias: bool) -> int:
     """Operations of attention: four projections, the scores, their softmax, the values mixed by it."""
-    projections = sums(2 * (queries + keys) * features, features, bias)
-    scores = sums(heads * queries * keys, features // heads)
-    return projections + scores + softmax(heads * queries, keys) + sums(queries * features, keys)
+    projections = sums(2 * (queries + keys) * width, width, bias)
+    scores = sums(heads * queries * keys, width // heads)
+    return projections + scores + softmax(heads * queries, keys) + sums(queries * width, keys)
+
+
+def _kept_in_windows(windows: int, length: int, features: int, heads: int) -> Kept:
+    """What self-attention within windows keeps, written out: how much each position looks at each is a matrix."""
+    looks = windows * heads * length**2
+    given = windows * length * features
+    return Kept(values=5 * given + looks, scratch=5 * given + looks, passing=5 * given + 2 * looks)
 
 
 class Attention(_Attention):
@@ -117,7 +123,7 @@ class Attention(_Attention):
         return GLOBAL
 
     def weights(self, *inputs: Tensor) -> Shapes:
-        d = _features(inputs[0])
+        d = features(inputs[0])
         matrices = {"in_proj_weight": (3 * d, d), "out_proj.weight": (d, d)}
         biases = {"in_proj_bias": (3 * d,), "out_proj.bias": (d,)}
         order = ("in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias")
@@ -129,7 +135,7 @@ class Attention(_Attention):
         queries, keys = inputs[0].space[0], inputs[-1].space[0]
         if not isinstance(queries, int) or not isinstance(keys, int):
             return None
-        return _looking(queries, keys, _features(inputs[0]))
+        return _looking(queries, keys, features(inputs[0]))
 
     def operations(self, *inputs: Tensor) -> int | None:
         """Projections, two products and a softmax; each score is scaled."""
@@ -137,11 +143,24 @@ class Attention(_Attention):
         if not isinstance(queries, int) or not isinstance(keys, int):
             return None
         scaled = self.heads * queries * keys
-        return _operations(queries, keys, _features(inputs[0]), self.heads, self.bias) + scaled
+        return _operations(queries, keys, features(inputs[0]), self.heads, self.bias) + scaled
 
     def lower(self, *inputs: Tensor) -> Call:
         helper = "SelfAttention" if len(inputs) == 1 else "CrossAttention"
-        return Call(helper, _features(inputs[0]), self.heads, **changed(self, "dropout", "bias"))
+        return Call(helper, features(inputs[0]), self.heads, **changed(self, "dropout", "bias"))
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """What goes into the projections and comes out of them, by torch's fused attention.
+
+        Its products of tokens with tokens are not kept, but for a sum to each query.
+        """
+        queries, keys, *_ = *inputs, inputs[0]
+        values = inputs[-1]
+        projected = elements(queries) + elements(keys) + elements(values)
+        given = sum(elements(x) for x in inputs if x.space[0] != 1)
+        kept = tuple(number for number, x in enumerate(inputs) if x.space[0] == 1)
+        sums = self.heads * elements(queries) // features(queries)
+        return Kept(kept, values=given + projected + elements(queries) + sums)
 
 
 class _WindowAttention(_Attention):
@@ -195,7 +214,7 @@ class WindowAttention(_WindowAttention):
         return Reach(tuple(Tiles(self.window, self.shift if size > self.window else 0) for size in space))  # type: ignore[operator]
 
     def weights(self, *inputs: Tensor) -> Shapes:
-        d = _features(inputs[0])
+        d = features(inputs[0])
         own: Shapes = {"relative_position_bias_table": (self.offsets**2, self.heads)}
         network: Shapes = {}
         if self.cosine:
@@ -221,7 +240,7 @@ class WindowAttention(_WindowAttention):
                 return None
             windows *= -(-size // self.window)
         biases = self.offsets**2 * _BIAS_FEATURES * (2 + self.heads) if self.cosine else 0
-        return _products(windows, self.window**2, _features(x)) + biases
+        return _products(windows, self.window**2, features(x)) + biases
 
     def operations(self, *inputs: Tensor) -> int | None:
         """Attention within each window, whose scores get biases, and behind a shift a mask.
@@ -236,18 +255,34 @@ class WindowAttention(_WindowAttention):
                 return None
             windows *= -(-size // self.window)
             shifted |= self.shift > 0 and size > self.window
-        features, length = _features(x), self.window**2
-        total = windows * _operations(length, length, features, self.heads, True)
+        width, length = features(x), self.window**2
+        total = windows * _operations(length, length, width, self.heads, True)
         total += windows * self.heads * length**2 * (1 + shifted + self.cosine)
         if not self.cosine:
-            return total + windows * length * features
-        total += 2 * unit_length(windows * length * self.heads, features // self.heads)
+            return total + windows * length * width
+        total += 2 * unit_length(windows * length * self.heads, width // self.heads)
         hidden = sums(self.offsets**2 * _BIAS_FEATURES, 2, True)
         return total + hidden + sums(self.offsets**2 * self.heads, _BIAS_FEATURES)
 
     def lower(self, *inputs: Tensor) -> Call:
         helper = "CosineWindowAttention" if self.cosine else "WindowAttention"
-        return Call(helper, _features(inputs[0]), self.heads, self.window, self.shift)
+        return Call(helper, features(inputs[0]), self.heads, self.window, self.shift)
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """The windows, queries, keys, values and what is looked up, and how much each position looks at each."""
+        x = inputs[0]
+        windows = prod(-(-size // self.window) for size in x.space if isinstance(size, int))
+        if not self.cosine:
+            return _kept_in_windows(windows, self.window**2, features(x), self.heads)
+        length = self.window**2
+        looks = windows * self.heads * length**2
+        given = windows * length * features(x)
+        return Kept(
+            values=8 * given + 2 * looks + 4 * windows * length * self.heads,
+            statistics=self.heads * length**2 + _BIAS_FEATURES * self.offsets**2 + self.heads,
+            scratch=given + looks,
+            passing=5 * given + 2 * looks,
+        )
 
 
 class PartitionAttention(_WindowAttention):
@@ -276,7 +311,7 @@ class PartitionAttention(_WindowAttention):
         return GLOBAL if self.grid else Reach((Tiles(self.window),) * 2)
 
     def weights(self, *inputs: Tensor) -> Shapes:
-        d = _features(inputs[0])
+        d = features(inputs[0])
         return {
             "relative_position_bias_table": (self.offsets**2, self.heads),
             "to_qkv.weight": (3 * d, d),
@@ -293,16 +328,21 @@ class PartitionAttention(_WindowAttention):
         elements = Tensor("map", (1, *inputs[0].space)).elements
         if elements is None:
             return None
-        return _products(elements // self.window**2, self.window**2, _features(inputs[0]))
+        return _products(elements // self.window**2, self.window**2, features(inputs[0]))
 
     def operations(self, *inputs: Tensor) -> int | None:
         """Attention within each window, whose scores get biases; keys are scaled."""
-        elements = Tensor("map", (1, *inputs[0].space)).elements
-        if elements is None:
+        positions = product(inputs[0].space)
+        if positions is None:
             return None
-        features, length = _features(inputs[0]), self.window**2
-        added = self.heads * length**2 + length * features
-        return elements // length * (_operations(length, length, features, self.heads, True) + added)
+        width, length = features(inputs[0]), self.window**2
+        added = self.heads * length**2 + length * width
+        return positions // length * (_operations(length, length, width, self.heads, True) + added)
 
     def lower(self, *inputs: Tensor) -> Call:
-        return Call("PartitionAttention", _features(inputs[0]), self.heads, self.window, **changed(self, "grid"))
+        return Call("PartitionAttention", features(inputs[0]), self.heads, self.window, **changed(self, "grid"))
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        x = inputs[0]
+        windows = elements(x) // features(x) // self.window**2
+        return _kept_in_windows(windows, self.window**2, features(x), self.heads)

@@ -216,6 +216,39 @@ class Signature(NamedTuple):
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 
 
+class Kept(NamedTuple):
+    """What torch holds of a layer's run until its backward pass, besides parameters (tests/layers/test_kept.py).
+
+    `inputs` are the numbers of the inputs that it keeps, and `output` says whether it keeps its result. Of what it
+    keeps besides, `values` are numbers for each sample in the network's type, `statistics` such for the whole batch,
+    `indices` whole numbers of eight bytes, and `mask` bytes, in whose place torch keeps `on_cpu` numbers on a CPU.
+    `scratch` are numbers for each sample that it needs besides while it runs; where nothing is kept it needs
+    `passing`, which are by default all of them.
+    """
+
+    inputs: tuple[int, ...] = ()
+    output: bool = False
+    values: int = 0
+    statistics: int = 0
+    indices: int = 0
+    mask: int = 0
+    on_cpu: int = 0
+    scratch: int = 0
+    passing: int | None = None
+
+
+KEEPS_NOTHING = Kept()
+KEEPS_INPUT = Kept((0,))
+KEEPS_OUTPUT = Kept(output=True)
+
+
+def elements(x: Tensor) -> int:
+    """How many numbers a sample of a tensor without open sizes has."""
+    count = x.elements
+    assert count is not None
+    return count
+
+
 class Layer(BaseModel):
     """Something that a spec calls by one word.
 
@@ -243,18 +276,24 @@ class Layer(BaseModel):
     """Whether it is a module of its own in torch; a merge is an expression."""
     has_inplace: ClassVar[bool] = False
     """Whether the module takes torch's `inplace=True`."""
+    differentiates_result: ClassVar[bool] = False
+    """Whether, in place, torch takes the derivative from the result; else it keeps a copy of what it overwrites."""
     rewritable: ClassVar[bool] = False
     """Whether the next layer may overwrite its output: it is no view, and its backward pass does not read it."""
     channels_last: ClassVar[bool] = False
     """Whether a map that comes out of it lies in memory with its channels last."""
     is_view: ClassVar[bool] = False
     """Whether what comes out lies in the memory of what comes in: nothing is computed, nothing is copied."""
+    shares_gradient: ClassVar[bool] = False
+    """Whether the gradient of what comes in lies in that of what comes out: nothing is computed on the way back."""
     trains_only: ClassVar[bool] = False
     """Whether it works while training only; in evaluation it hands on its input itself."""
     operations_per_value: ClassVar[int | None] = None
     """Arithmetic operations for each value that comes out, where all values take as many; see `operations`."""
     integer_buffers: ClassVar[tuple[str, ...]] = ("num_batches_tracked", "relative_position_index")
     """The names of buffers that hold whole numbers."""
+    wants_channels_last: ClassVar[bool] = False
+    """Whether it keeps a copy of a map that does not lie in memory with its channels last, in place of the map."""
     torch_name: ClassVar[str] = ""
     """What it is called in torch, for the reference page."""
 
@@ -334,6 +373,10 @@ class Layer(BaseModel):
                 integers += prod(shape)
         return Traffic(values, ids, weights, integers)
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """What torch holds of it until the backward pass; asked only where every size is known."""
+        return KEEPS_NOTHING if self.is_view else KEEPS_INPUT
+
     def lower(self, *inputs: Tensor) -> Call | Expression | Parameter:
         """What it is in the generated source."""
         raise NotImplementedError
@@ -408,6 +451,12 @@ def changed(layer: Layer, *names: str) -> dict[str, Any]:
     fields = type(layer).model_fields
     values = {name: getattr(layer, name) for name in names or fields}
     return {name: value for name, value in values.items() if value != fields[name].default}
+
+
+def features(x: Tensor) -> int:
+    """The channels of a tensor whose number of them is known."""
+    assert isinstance(x.channels, int)
+    return x.channels
 
 
 def channels_problems(layer: Layer, x: Tensor) -> Iterator[Problem]:

@@ -7,8 +7,11 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from archdsl.layers.base import (
+    KEEPS_INPUT,
+    KEEPS_NOTHING,
     UNKNOWN_REACH,
     Flag,
+    Kept,
     Layer,
     Number,
     Problem,
@@ -84,6 +87,9 @@ class Pad(Resampling):
             return Call(f"nn.ConstantPad{rank}d", amounts, self.value)
         name = {"zeros": "Zero", "reflect": "Reflection", "replicate": "Replication", "circular": "Circular"}[self.mode]
         return Call(f"nn.{name}Pad{rank}d", amounts)
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_INPUT if self.mode in ("reflect", "replicate") else KEEPS_NOTHING
 
 
 class Crop(Resampling):

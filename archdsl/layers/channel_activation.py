@@ -4,7 +4,20 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from archdsl.layers.activation import Activation
-from archdsl.layers.base import Flag, Number, Problem, Shapes, changed, channels_problems, option, times
+from archdsl.layers.base import (
+    KEEPS_INPUT,
+    KEEPS_OUTPUT,
+    Flag,
+    Kept,
+    Number,
+    Problem,
+    Shapes,
+    changed,
+    channels_problems,
+    elements,
+    option,
+    times,
+)
 from archdsl.layers.call import Call
 from archdsl.layers.operations import SIGMOID, by_position, log_softmax, softmax
 from archdsl.layers.tensor import ANY, Tensor
@@ -15,6 +28,9 @@ class _OverChannels(Activation):
 
     def lower(self, *inputs: Tensor) -> Call:
         return Call(self.torch_name.removeprefix("torch."), dim=inputs[0].channel_axis)
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_OUTPUT
 
 
 class Softmax(_OverChannels):
@@ -52,6 +68,9 @@ class Softmin(_OverChannels):
         sizes, signs = by_position(inputs[0]), times(1, inputs)
         return None if sizes is None or signs is None else signs + softmax(*sizes)
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return Kept(output=True, scratch=elements(inputs[0]))
+
 
 class GLU(_OverChannels):
     """Gates the first half of the channels by the sigmoid of the second."""
@@ -77,6 +96,9 @@ class GLU(_OverChannels):
 
     def lower(self, *inputs: Tensor) -> Call:
         return super().lower(*inputs) if inputs[0].kind == "map" else Call("nn.GLU")
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_INPUT
 
 
 class PReLU(Activation):

@@ -7,9 +7,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator
 
 from archdsl.layers.base import (
+    KEEPS_INPUT,
     TO_MAP,
     Count,
     Flag,
+    Kept,
     Layer,
     PerAxis,
     PerAxisFromZero,
@@ -20,6 +22,7 @@ from archdsl.layers.base import (
     channels_problems,
     compact,
     each,
+    elements,
     option,
     per_axis,
     positional,
@@ -118,6 +121,17 @@ class Conv(Layer):
             initializers=initializers(self.init, self.bias),
             **options,
         )
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """The input, or in its place what torch pads beforehand; copying a border takes the input as well."""
+        x = inputs[0]
+        windows = self.windows(x.rank)
+        copies = self.padding_mode != "zeros" and any(window.before or window.after for window in windows)
+        if not copies and all(window.before == window.after for window in windows):
+            return KEEPS_INPUT
+        space = [size + w.before + w.after for size, w in zip(x.space, windows, strict=True) if isinstance(size, int)]
+        padded = x.with_space(tuple(space))
+        return Kept((0,) if self.padding_mode in ("reflect", "replicate") else (), values=elements(padded))
 
 
 @lru_cache(maxsize=1024)

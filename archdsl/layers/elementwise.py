@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from archdsl.layers.base import Layer
+from archdsl.layers.base import KEEPS_NOTHING, KEEPS_OUTPUT, Kept, Layer
 from archdsl.layers.call import Expression
 from archdsl.layers.tensor import Tensor
 
@@ -40,12 +40,18 @@ class Sqrt(_Elementwise):
     word: ClassVar[str] = "sqrt"
     torch_name: ClassVar[str] = "torch.sqrt"
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_OUTPUT
+
 
 class Exp(_Elementwise):
     """Takes the exponential."""
 
     word: ClassVar[str] = "exp"
     torch_name: ClassVar[str] = "torch.exp"
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_OUTPUT
 
 
 class Log(_Elementwise):
@@ -62,3 +68,6 @@ class Negate(_Elementwise):
     word: ClassVar[str] = "neg"
     rewritable: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.neg"
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_NOTHING

@@ -69,6 +69,7 @@ class Pointwise(_Matrix):
     accepts: ClassVar[tuple[Kind, ...]] = ("map",)
     conversions: ClassVar[Mapping[Kind, str]] = TO_MAP
     channels_last: ClassVar[bool] = True
+    wants_channels_last: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.Linear, with the channels moved to the end for it"
 
 
@@ -132,6 +133,7 @@ class Identity(Layer):
     conversions: ClassVar[Mapping[Kind, str]] = {}
     is_module: ClassVar[bool] = False
     is_view: ClassVar[bool] = True
+    shares_gradient: ClassVar[bool] = True
     torch_name: ClassVar[str] = "nothing: its input is used again"
 
     def lower(self, *inputs: Tensor) -> Expression:

@@ -5,7 +5,7 @@ from functools import reduce
 from itertools import accumulate
 from typing import ClassVar
 
-from archdsl.layers.base import Layer, Problem, times
+from archdsl.layers.base import KEEPS_NOTHING, Kept, Layer, Problem, elements, times
 from archdsl.layers.call import Expression
 from archdsl.layers.tensor import ANY, Size, Tensor, agree, meet
 
@@ -21,6 +21,8 @@ class Merge(Layer):
     """The operator, or for two values at a time the function."""
     inplace: ClassVar[bool] = False
     """Whether the operator also exists in place, and its backward pass does not read the values."""
+    reads_values: ClassVar[bool] = True
+    """Whether its backward pass reads them."""
 
     def check(self, *inputs: Tensor) -> Iterator[Problem]:
         """Kinds must be equal, and sizes equal or 1."""
@@ -49,15 +51,24 @@ class Merge(Layer):
         inplace = f"{{0}} {self.expression}= {{1}}" if self.inplace and len(inputs) == 2 and kept else None
         return Expression(f" {self.expression} ".join(values), inplace)
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """A product or a choice needs all values, and what comes of joining them two by two."""
+        if not self.reads_values:
+            return Kept(scratch=elements(self.output(*inputs)) if len(inputs) > 2 else 0)
+        between = [elements(self.output(*inputs[:count])) for count in range(2, len(inputs))]
+        return Kept(tuple(range(len(inputs))), values=sum(between))
+
 
 class Add(Merge):
     """Adds the branches: a residual connection."""
 
     word: ClassVar[str] = "add"
     aliases: ClassVar[tuple[str, ...]] = ("sum",)
+    shares_gradient: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.add"
     expression: ClassVar[str] = "+"
     inplace: ClassVar[bool] = True
+    reads_values: ClassVar[bool] = False
 
 
 class Subtract(Merge):
@@ -68,6 +79,7 @@ class Subtract(Merge):
     torch_name: ClassVar[str] = "torch.sub"
     expression: ClassVar[str] = "-"
     inplace: ClassVar[bool] = True
+    reads_values: ClassVar[bool] = False
 
 
 class Multiply(Merge):
@@ -109,6 +121,7 @@ class Mean(Merge):
     word: ClassVar[str] = "mean"
     torch_name: ClassVar[str] = "torch.add, divided by the number of branches"
     expression: ClassVar[str] = "+"
+    reads_values: ClassVar[bool] = False
 
     def operations(self, *inputs: Tensor) -> int | None:
         """Their sum, and a division."""
@@ -117,6 +130,9 @@ class Mean(Merge):
 
     def lower(self, *inputs: Tensor) -> Expression:
         return Expression(f"({super().lower(*inputs).template}) / {len(inputs)}")
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return Kept(scratch=elements(self.output(*inputs)))
 
 
 class Concatenate(Layer):
@@ -129,6 +145,7 @@ class Concatenate(Layer):
     is_module: ClassVar[bool] = False
     rewritable: ClassVar[bool] = True
     operations_per_value: ClassVar[int | None] = 0
+    shares_gradient: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.cat"
 
     def check(self, *inputs: Tensor) -> Iterator[Problem]:
@@ -149,6 +166,9 @@ class Concatenate(Layer):
 
     def lower(self, *inputs: Tensor) -> Expression:
         return Expression(f"torch.cat([{{*}}], dim={inputs[0].channel_axis})")
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_NOTHING
 
 
 def _stretched(x: Tensor, y: Tensor) -> Tensor:

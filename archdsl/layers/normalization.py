@@ -9,6 +9,7 @@ from archdsl.layers.base import (
     TO_MAP,
     Count,
     Flag,
+    Kept,
     Layer,
     Number,
     Problem,
@@ -16,6 +17,8 @@ from archdsl.layers.base import (
     Shapes,
     changed,
     channels_problems,
+    elements,
+    features,
     option,
     positional,
     times,
@@ -103,6 +106,10 @@ class BatchNorm(_TrackingNormalization):
     def reach(self, *inputs: Tensor) -> Reach:
         return POINTWISE if self.track else GLOBAL
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """The mean and the deviation of each channel over the batch."""
+        return Kept((0,), statistics=2 * features(inputs[0]))
+
 
 class InstanceNorm(_TrackingNormalization):
     """Normalises each channel of each sample over space."""
@@ -131,6 +138,10 @@ class InstanceNorm(_TrackingNormalization):
     def reach(self, *inputs: Tensor) -> Reach:
         return POINTWISE if self.track else GLOBAL
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """Mean and deviation of each channel, and what is learned or tracked, repeated for each sample."""
+        return Kept((0,), values=(2 + self.affine + 2 * self.track) * features(inputs[0]))
+
 
 class GroupNorm(_Normalization):
     """Normalises each group of channels of each sample over space."""
@@ -157,6 +168,9 @@ class GroupNorm(_Normalization):
     def lower(self, *inputs: Tensor) -> Call:
         options = changed(self, "eps", "affine")
         return Call("nn.GroupNorm", self.groups, inputs[0].channels, **options)
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return Kept((0,), values=2 * self.groups)
 
 
 class LayerNorm(_Normalization):
@@ -185,6 +199,11 @@ class LayerNorm(_Normalization):
             options["elementwise_affine"] = options.pop("affine")
         name = "ChannelLayerNorm" if x.kind == "map" else "nn.LayerNorm"
         return Call(name, x.channels, **options)
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """The mean and the deviation at each position."""
+        size = elements(inputs[0])
+        return Kept((0,), values=2 * (size // features(inputs[0])), scratch=size if inputs[0].kind == "map" else 0)
 
 
 class RMSNorm(Layer):
@@ -220,6 +239,12 @@ class RMSNorm(Layer):
         name = "ChannelRMSNorm" if x.kind == "map" else "nn.RMSNorm"
         return Call(name, x.channels, **options)
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """The divisor at each position, and what is then scaled."""
+        size = elements(inputs[0])
+        values = size // features(inputs[0]) + (size if self.affine else 0)
+        return Kept((0,), values=values, scratch=size if inputs[0].kind == "map" else 0)
+
 
 class LocalResponseNorm(Layer):
     """Divides each value by the energy of the neighbouring channels at its position."""
@@ -242,3 +267,8 @@ class LocalResponseNorm(Layer):
 
     def lower(self, *inputs: Tensor) -> Call:
         return Call("nn.LocalResponseNorm", self.size, **changed(self, "alpha", "beta", "k"))
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """The squares with a border of channels, the energy and its power."""
+        size, channels = elements(inputs[0]), features(inputs[0])
+        return Kept((0,), values=2 * size + size // channels * (channels + self.size - 1), passing=2 * size)

@@ -5,8 +5,10 @@ from typing import ClassVar
 
 from archdsl.layers.base import (
     BLIND,
+    KEEPS_NOTHING,
     Count,
     Flag,
+    Kept,
     Layer,
     Number,
     NumberFromZero,
@@ -16,6 +18,8 @@ from archdsl.layers.base import (
     Traffic,
     changed,
     channels_problems,
+    elements,
+    features,
     option,
     positional,
     times,
@@ -61,6 +65,10 @@ class LayerScale(_Learned):
         call = Call("filled", *self.weights(*inputs)[""], value=self.value)
         return Parameter(call, Expression("{self} * {0}"))
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """The gradient of the numbers is made at every position before it is summed."""
+        return Kept((0,), scratch=elements(inputs[0]), passing=0)
+
 
 class L2Norm(_Learned):
     """Scales the channels of each position to length 1, then each by a learned number (ParseNet, Liu et al., 2015)."""
@@ -93,6 +101,12 @@ class L2Norm(_Learned):
         call = Call("filled", *self.weights(*inputs)[""], value=self.value)
         return Parameter(call, Expression(f"{numbers} * F.normalize({{0}}{along})"))
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """The lengths, before and after they are kept from zero, and what is then scaled."""
+        size = elements(inputs[0])
+        values = size + 2 * (size // features(inputs[0]))
+        return Kept((0,), values=values, scratch=size, passing=values)
+
 
 class ClassToken(_Learned):
     """Puts a learned token before the others (BERT, ViT)."""
@@ -122,6 +136,9 @@ class ClassToken(_Learned):
     def lower(self, *inputs: Tensor) -> Parameter:
         call = Call("filled", *self.weights(*inputs)[""], value=0.0)
         return Parameter(call, Expression("torch.cat([{self}.expand({0}.shape[0], -1, -1), {0}], dim=1)"))
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_NOTHING
 
 
 class Positions(_Learned):
@@ -155,6 +172,9 @@ class Positions(_Learned):
         call = Call("random_normal", *self.weights(*inputs)[""], std=self.std)
         return Parameter(call, Expression("{0} + {self}"))
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_NOTHING
+
 
 class Queries(_Learned):
     """Gives learned vectors, whatever comes in: what to ask (DETR's object queries), what to remember (Perceiver)."""
@@ -187,6 +207,9 @@ class Queries(_Learned):
     def lower(self, *inputs: Tensor) -> Parameter:
         call = Call("random_normal", *self.weights(*inputs)[""], std=self.std)
         return Parameter(call, Expression("{self}.expand({0}.shape[0], -1, -1)"))
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_NOTHING
 
 
 class PositionEncoding(Layer):
@@ -229,3 +252,6 @@ class PositionEncoding(Layer):
         if inputs[0].kind == "tokens":
             options["dim"] = -1
         return Call("PositionEncoding", **options)
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_NOTHING

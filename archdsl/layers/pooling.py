@@ -5,10 +5,13 @@ from typing import ClassVar
 
 from archdsl.layers.base import (
     GLOBAL,
+    KEEPS_INPUT,
+    KEEPS_NOTHING,
     POINTWISE,
     TO_MAP,
     UNKNOWN_REACH,
     Flag,
+    Kept,
     Layer,
     PerAxis,
     PerAxisFromZero,
@@ -19,6 +22,7 @@ from archdsl.layers.base import (
     changed,
     compact,
     each,
+    elements,
     option,
     positional,
     times,
@@ -137,6 +141,10 @@ class MaxPool(_WindowPool):
 
     dilation: PerAxis = option("d", "step between the taps of the window", 1)
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """The input, and where each maximum stood."""
+        return Kept((0,), indices=elements(self.output(*inputs)))
+
 
 class AvgPool(_WindowPool):
     """Takes the mean of each window."""
@@ -208,6 +216,10 @@ class AdaptiveAvgPool(_SizedAdaptivePool):
     constructor: ClassVar[str] = "AdaptiveAvgPool"
     takes_mean: ClassVar[bool] = True
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """To one position it is a mean, which needs the sizes only."""
+        return KEEPS_NOTHING if set(self.target(inputs[0].rank)) == {1} else KEEPS_INPUT
+
 
 class AdaptiveMaxPool(_SizedAdaptivePool):
     """Cuts the map into the given number of windows and keeps the largest value of each."""
@@ -215,6 +227,9 @@ class AdaptiveMaxPool(_SizedAdaptivePool):
     word: ClassVar[str] = "adaptive_maxpool"
     torch_name: ClassVar[str] = "torch.nn.AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d"
     constructor: ClassVar[str] = "AdaptiveMaxPool"
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return Kept((0,), indices=elements(self.output(*inputs)))
 
 
 class GlobalAvgPool(_AdaptivePool):
@@ -225,6 +240,9 @@ class GlobalAvgPool(_AdaptivePool):
     constructor: ClassVar[str] = "AdaptiveAvgPool"
     takes_mean: ClassVar[bool] = True
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_NOTHING
+
 
 class GlobalMaxPool(_AdaptivePool):
     """Keeps the largest value of each channel over all of space: C x H x W becomes C x 1 x 1."""
@@ -232,6 +250,9 @@ class GlobalMaxPool(_AdaptivePool):
     word: ClassVar[str] = "gmp"
     torch_name: ClassVar[str] = "torch.nn.AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d, with size 1"
     constructor: ClassVar[str] = "AdaptiveMaxPool"
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return Kept((0,), indices=elements(self.output(*inputs)))
 
 
 def adaptive_reach(space: tuple[Size, ...], target: tuple[int, ...]) -> Reach:

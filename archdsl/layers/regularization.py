@@ -6,7 +6,7 @@ None of these is rewritable: in evaluation they hand on their input itself.
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from archdsl.layers.base import TO_MAP, Layer, Share, option, positional
+from archdsl.layers.base import KEEPS_NOTHING, TO_MAP, Kept, Layer, Share, elements, features, option, positional
 from archdsl.layers.call import Call
 from archdsl.layers.tensor import Kind, Tensor
 
@@ -30,6 +30,12 @@ class Dropout(_Dropout):
     def lower(self, *inputs: Tensor) -> Call:
         return Call("nn.Dropout", self.p)
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        """Which values stay."""
+        if not 0 < self.p < 1:
+            return Kept(statistics=int(self.p))
+        return Kept(mask=elements(inputs[0]), on_cpu=elements(inputs[0]))
+
 
 class ChannelDropout(_Dropout):
     """Sets whole channels to zero at random while training, and scales the others up."""
@@ -44,6 +50,9 @@ class ChannelDropout(_Dropout):
     def lower(self, *inputs: Tensor) -> Call:
         return Call(f"nn.Dropout{inputs[0].rank}d", self.p)
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return Kept(values=features(inputs[0]))
+
 
 class AlphaDropout(_Dropout):
     """Drops single values at random and keeps mean and deviation: the dropout for `selu`."""
@@ -53,6 +62,9 @@ class AlphaDropout(_Dropout):
 
     def lower(self, *inputs: Tensor) -> Call:
         return Call("nn.AlphaDropout", self.p)
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return Kept(values=elements(inputs[0]), scratch=elements(inputs[0]))
 
 
 class StochasticDepth(Layer):
@@ -71,3 +83,8 @@ class StochasticDepth(Layer):
         return (
             Call("StochasticDepth", self.p) if self.mode == "row" else Call("StochasticDepth", self.p, mode=self.mode)
         )
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        if not self.p:
+            return KEEPS_NOTHING
+        return Kept(values=1) if self.mode == "row" else Kept(statistics=1)

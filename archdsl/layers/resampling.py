@@ -4,10 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
 from archdsl.layers.base import (
+    KEEPS_INPUT,
+    KEEPS_NOTHING,
     TO_MAP,
     UNKNOWN_REACH,
     Count,
     Flag,
+    Kept,
     Layer,
     PerAxisOrNone,
     Problem,
@@ -37,6 +40,9 @@ class Resampling(Layer):
     family: ClassVar[str] = "resampling"
     accepts: ClassVar[tuple[Kind, ...]] = ("map",)
     conversions: ClassVar[Mapping[Kind, str]] = TO_MAP
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_NOTHING
 
 
 class Upsample(Resampling):
@@ -127,6 +133,9 @@ class Upsample(Resampling):
             return Call("nn.Upsample", size=compact(each(self.size, rank)), **options)
         assert self.factor is not None
         return Call("nn.Upsample", scale_factor=compact(each(self.factor, rank)), **options)
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_INPUT if self.mode == "area" else KEEPS_NOTHING
 
 
 class PixelShuffle(Resampling):

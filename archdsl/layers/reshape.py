@@ -9,9 +9,11 @@ from pydantic_core import PydanticCustomError
 from archdsl import limits
 from archdsl.layers.base import (
     GLOBAL,
+    KEEPS_NOTHING,
     POINTWISE,
     TO_MAP,
     Count,
+    Kept,
     Layer,
     PerAxisOrNone,
     Problem,
@@ -19,6 +21,7 @@ from archdsl.layers.base import (
     Whole,
     channels_problems,
     each,
+    elements,
     positional,
     whole,
 )
@@ -58,6 +61,7 @@ class Flatten(_Reshape):
 
     word: ClassVar[str] = "flatten"
     is_view: ClassVar[bool] = True
+    shares_gradient: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.Flatten"
 
     def output(self, *inputs: Tensor) -> Tensor:
@@ -77,6 +81,7 @@ class Reshape(_Reshape):
     word: ClassVar[str] = "reshape"
     is_module: ClassVar[bool] = False
     is_view: ClassVar[bool] = True
+    shares_gradient: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.unflatten"
 
     size: Annotated[tuple[int, ...], BeforeValidator(_sizes)] = positional("sizes of the result: 256x7x7")
@@ -118,6 +123,7 @@ class ToTokens(_Reshape):
     conversions: ClassVar[Mapping[Kind, str]] = {"vector": "reshape CxHxW", "ids": "embedding D"}
     is_module: ClassVar[bool] = False
     is_view: ClassVar[bool] = True
+    shares_gradient: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.flatten, torch.transpose"
 
     def output(self, *inputs: Tensor) -> Tensor:
@@ -137,6 +143,7 @@ class ToMap(_Reshape):
     conversions: ClassVar[Mapping[Kind, str]] = {"vector": "reshape CxHxW", "ids": "embedding D"}
     is_module: ClassVar[bool] = False
     is_view: ClassVar[bool] = True
+    shares_gradient: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.transpose, torch.unflatten"
 
     size: PerAxisOrNone = positional("spatial sizes of the map; one axis of the tokens' length by default", None)
@@ -227,6 +234,9 @@ class Patches(_Reshape):
     def lower(self, *inputs: Tensor) -> Call:
         return Call("Patches", self.size)
 
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return Kept(scratch=elements(self.output(*inputs)))
+
 
 class Split(_Reshape):
     """Cuts the channels into equal parts, or into parts of the sizes listed; every part is a result."""
@@ -289,3 +299,6 @@ class Shuffle(_Reshape):
 
     def lower(self, *inputs: Tensor) -> Call:
         return Call("nn.ChannelShuffle", self.groups)
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_NOTHING

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from archdsl.graph import Graph, Node, Value
+from archdsl.graph import Node, Value
 from archdsl.layers.call import Call, Literal, Parameter, literal
 from archdsl.lowering.forward import Forward, forward
 from archdsl.lowering.helpers import HELPERS
-from archdsl.lowering.modules import Lowering, Run, names_inside
+from archdsl.lowering.modules import Plan, Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,17 +73,16 @@ class Class:
 class Classes:
     """The classes of a network, the inner ones first; the last is the network's own."""
 
-    def __init__(self, graph: Graph, root: Run, lowered: list[Lowering | None], late: frozenset[int]) -> None:
-        self.graph = graph
-        self.lowered = lowered
-        self.late = late
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.graph = plan.graph
+        self.lowered = plan.lowered
         self.classes: list[Class] = []
         self.by_key: dict[object, Class] = {}
         self.texts: dict[object, int] = {}
         self.forwards: dict[object, int] = {}
         """For each shape of a run the number of its forward's text."""
-        self.names = names_inside(graph)
-        self.root = self.instance(root)
+        self.root = self.instance(plan.root)
         for kind in self.classes:
             _abstract(kind)
         _name(self.classes)
@@ -101,7 +100,7 @@ class Classes:
                 seen.add(step.name)
                 children.append((step.name, child))
         shape = self.shape(run)
-        body = None if shape in self.forwards else self.forward(run)
+        body = None if shape in self.forwards else forward(self.plan, run)
         if body is not None:
             self.forwards[shape] = self.texts.setdefault(body.key, len(self.texts))
         definition = run.activation.definition
@@ -111,15 +110,11 @@ class Classes:
         key = (definition, run.activation.kind, self.forwards[shape], held)
         kind = self.by_key.get(key)
         if kind is None:
-            kind = self.by_key[key] = Class(len(self.classes), definition, body or self.forward(run))
+            kind = self.by_key[key] = Class(len(self.classes), definition, body or forward(self.plan, run))
             self.classes.append(kind)
         made = Instance(run, kind, children, run.activation.span, len(kind.instances))
         kind.instances.append(made)
         return made
-
-    def forward(self, run: Run) -> Forward:
-        index = run.activation.index
-        return forward(self.graph, run, self.lowered, self.names[index], self.late if index == 0 else frozenset())
 
     def shape(self, run: Run) -> object:
         """All that the text of a run's forward depends on; most runs are like one before."""
@@ -142,7 +137,7 @@ class Classes:
             len(taken),
             tuple([(step.name, what(step), tuple(map(place, step.inputs))) for step in run.steps]),
             tuple(map(place, run.outputs)),
-            tuple([(place(value), name) for value, name in self.names[run.activation.index].items()]),
+            tuple([(place(value), name) for value, name in self.plan.names[run.activation.index].items()]),
             run.activation.index == 0,
         )
 

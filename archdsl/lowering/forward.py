@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from archdsl.graph import Graph, Node, Value
 from archdsl.layers.call import Expression, Parameter
 from archdsl.layers.tensor import Tensor
-from archdsl.lowering.modules import Lowering, Run
+from archdsl.lowering.modules import Lowering, Plan, Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,6 +35,10 @@ class Forward:
     parameters: tuple[str, ...]
     lines: tuple[Line, ...]
     results: tuple[str, ...]
+    steps: tuple[Node | Run, ...]
+    """What runs, in the order of the lines."""
+    dropped: tuple[tuple[Value, ...], ...]
+    """For each step the values that no variable holds any more once it has run."""
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -42,15 +46,14 @@ class Forward:
         return (self.parameters, tuple(line.text for line in self.lines), self.results)
 
 
-def forward(
-    graph: Graph,
-    run: Run,
-    lowered: list[Lowering | None],
-    names: Mapping[Value, str],
-    late: frozenset[int] = frozenset(),
-) -> Forward:
-    """The forward of a run. `names` are those of its own text; `late` are nodes that only training needs, last."""
-    return _Writer(graph, run, lowered, names, late).write()
+def forward(plan: Plan, run: Run) -> Forward:
+    """The forward of a run."""
+    index = run.activation.index
+    found: Forward | None = plan.forwards.get(index)
+    if found is None:
+        late = plan.late if index == 0 else frozenset()
+        found = plan.forwards[index] = _Writer(plan.graph, run, plan.lowered, plan.names[index], late).write()
+    return found
 
 
 class _Writer:
@@ -75,6 +78,8 @@ class _Writer:
         for value in run.outputs:
             self.last_use[value] = len(self.steps)
         self.holds: dict[Value, str] = {}
+        self.contents: dict[str, Value] = {}
+        self.dropped: list[list[Value]] = [[] for _ in self.steps]
         self.named = self.own_names()
         self.own = frozenset(self.named.values())
         self.free: list[int] = []
@@ -114,10 +119,10 @@ class _Writer:
     def write(self) -> Forward:
         parameters = [self.fresh(value) for value in self.run.parameters]
         for value, name in zip(self.run.parameters, parameters, strict=True):
-            self.hold(value, name)
+            self.hold(value, name, 0)
         lines = [line for number, step in enumerate(self.steps) for line in self.step(number, step)]
         results = tuple(self.holds[value] for value in self.run.outputs)
-        return Forward(tuple(parameters), tuple(lines), results)
+        return Forward(tuple(parameters), tuple(lines), results, tuple(self.steps), tuple(map(tuple, self.dropped)))
 
     def step(self, number: int, step: Node | Run) -> Iterator[Line]:
         arguments = [self.holds[value] for value in step.inputs]
@@ -132,7 +137,7 @@ class _Writer:
             yield Line(lowering.call.inplace_text(arguments), span, late)
             name = arguments[0]
             self.release(ending, keep=name)
-            self.hold(results[0], name)
+            self.hold(results[0], name, number)
             return
         if lowering is not None and isinstance(lowering.call, Expression):
             right = lowering.call.text(arguments)
@@ -143,9 +148,10 @@ class _Writer:
         for value in results:
             if value not in self.last_use and len(results) > 1:
                 targets.append("_")
+                self.hold(value, "_", number)
                 continue
             name = self.target(value, ending)
-            self.hold(value, name)
+            self.hold(value, name, number)
             targets.append(name)
         self.release([value for value in results if value not in self.last_use and value in self.holds])
         left = ", ".join(targets) + ("," if len(targets) == 1 and self.gives_tuple(step) else "")
@@ -180,8 +186,12 @@ class _Writer:
         self.made += 1
         return _generic(self.made - 1)
 
-    def hold(self, value: Value, name: str) -> None:
+    def hold(self, value: Value, name: str, number: int) -> None:
+        """A variable holds a value from a step on, and what it held before no more."""
         self.holds[value] = name
+        if (before := self.contents.get(name)) is not None:
+            self.dropped[number].append(before)
+        self.contents[name] = value
 
     def release(self, values: list[Value], keep: str | None = None) -> None:
         for value in values:

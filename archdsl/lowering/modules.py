@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archdsl.graph import Activation, Graph, Node, Value
 from archdsl.layers.call import Call, Expression, Parameter
@@ -217,6 +217,11 @@ class Lowering:
     call: Call | Expression | Parameter
     inplace: bool
 
+    @property
+    def overwrites(self) -> bool:
+        """Whether the result takes the place of the first input, by a statement or in a module."""
+        return self.inplace or (isinstance(self.call, Call) and ("inplace", True) in self.call.options)
+
 
 def lowered(graph: Graph, used: Uses) -> list[Lowering | None]:
     """Every node's constructor or expression, by the node's number."""
@@ -246,6 +251,36 @@ def lowered(graph: Graph, used: Uses) -> list[Lowering | None]:
             found = cache[key] = Lowering(call, inplace and isinstance(call, Expression) and call.inplace is not None)
         result.append(found)
     return result
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """How a graph runs: the modules with their steps, what each node becomes, and what only training needs."""
+
+    graph: Graph
+    root: Run
+    lowered: list[Lowering | None]
+    names: dict[int, dict[Value, str]]
+    """The names that each module's own text gives to values, by its activation's number."""
+    late: frozenset[int]
+    """The first nodes of the network's own steps that only training needs: they run last."""
+    forwards: dict[int, Any] = field(default_factory=dict)
+    """What has been worked out of the modules' forwards, by the activation's number."""
+
+
+def planned(graph: Graph) -> Plan:
+    """The plan of a network without errors."""
+    used = uses(graph)
+    root = runs(graph, used)
+    late: frozenset[int] = frozenset()
+    if any(output.training_only for output in graph.outputs):
+        needed = graph.evaluated()
+        late = frozenset(
+            step.first if isinstance(step, Run) else step.index
+            for step in root.steps
+            if needed.isdisjoint(range(step.first, step.stop) if isinstance(step, Run) else (step.index,))
+        )
+    return Plan(graph, root, lowered(graph, used), names_inside(graph), late)
 
 
 def _may_overwrite(graph: Graph, homes: list[int], node: Node, used: Uses) -> bool:

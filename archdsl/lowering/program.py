@@ -11,7 +11,7 @@ from archdsl.layers.call import Call, Initializer, literal
 from archdsl.lowering.classes import DEFAULTS, Class, Classes, Instance, Made, Sequence, Tree, options_of, outputs_class
 from archdsl.lowering.forward import Line
 from archdsl.lowering.helpers import HELPERS, NEEDS
-from archdsl.lowering.modules import Run, lowered, runs, uses
+from archdsl.lowering.modules import planned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,18 +32,7 @@ class Program:
 
 def lower(graph: Graph) -> Program:
     """The source of a network without errors."""
-    used = uses(graph)
-    root = runs(graph, used)
-    late: frozenset[int] = frozenset()
-    if any(output.training_only for output in graph.outputs):
-        needed = graph.evaluated()
-        late = frozenset(
-            step.first if isinstance(step, Run) else step.index
-            for step in root.steps
-            if needed.isdisjoint(range(step.first, step.stop) if isinstance(step, Run) else (step.index,))
-        )
-    classes = Classes(graph, root, lowered(graph, used), late)
-    return _Printer(graph, classes).program()
+    return _Printer(graph, Classes(planned(graph))).program()
 
 
 class _Printer:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from archdsl.analyses.contracts import last_axes
+from archdsl.lowering.memory import inference, training
+from archdsl.lowering.modules import planned
 from archdsl.reports.build import dims_of, field_report
 from archdsl.reports.numbers import clean, field, shape, thousands
 from archdsl.reports.schema import Extents, FieldReport
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
     from archdsl.graph import Node
     from archdsl.network import Network
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
+
+_BATCH = 32
+"""For so many samples the memory of training is compared."""
 
 ALIGNED = 4000
 """Where more layers than this have another path, it is not looked for which of them were only renamed."""
@@ -76,7 +81,10 @@ class Difference(_Model):
     schema_version: str = SCHEMA_VERSION
     old: str
     new: str
-    totals: tuple[NumberChange, ...] = Field(description="layers, parameters, macs, bytes (of float32), field, stride")
+    totals: tuple[NumberChange, ...] = Field(
+        description="layers, parameters, macs, bytes (of float32), inference_memory (the peak for 1 sample, in bytes), "
+        "training_memory (for 32, with adamw), field"
+    )
     layers: tuple[LayerChange, ...]
     kept: int = Field(description="tensors with the same name and shape in both")
     tensors: tuple[TensorChange, ...]
@@ -221,11 +229,15 @@ def _totals(old: Network, new: Network) -> Iterator[NumberChange]:
         totals = network.totals
         axes = last_axes(network.fields)
         floats = totals.parameters + totals.buffers - totals.integers
+        plan = planned(network.graph)
+        is_closed = all(port.tensor.elements is not None for port in network.graph.inputs)
         return {
             "layers": sum(bool(node.inputs) for node in network.graph.nodes),
             "parameters": totals.parameters,
             "macs": totals.macs,
             "bytes": 4 * floats + 8 * totals.integers,
+            "inference_memory": inference(plan).peak(1) if is_closed else None,
+            "training_memory": training(plan).peak(_BATCH) if is_closed else None,
             "field": min(axis.size for axis in axes) if axes else None,
         }
 
@@ -267,7 +279,12 @@ def _state_dict(network: Network, node: Node) -> dict[str, tuple[int, ...]]:
 # ---------------------------------------------------------------- as text
 
 _SIGNS: dict[Change, str] = {"added": "+", "removed": "-", "changed": "~", "renamed": ">", "affected": " "}
-_NAMES = {"macs": "MACs", "bytes": "bytes (float32)"}
+_NAMES = {
+    "macs": "MACs",
+    "bytes": "bytes (float32)",
+    "inference_memory": "memory, inference",
+    "training_memory": f"memory, training x{_BATCH}",
+}
 _SHOWN = 40
 """So many tensors are listed for people."""
 

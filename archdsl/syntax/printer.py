@@ -67,7 +67,8 @@ def _without_doc(node: tree.Definition | tree.Statement, indent: str) -> str:
         case tree.Share():
             return f"share {node.name.text} = {_element(node.element, indent)}"
         case tree.Expect():
-            return f"expect {_expression(node.condition)}"
+            multiple = "" if node.multiple is None else f" multiple_of {_expression(node.multiple)}"
+            return f"expect {_expression(node.condition)}{multiple}{f' at {node.at.text}' if node.at else ''}"
         case tree.Line():
             return _chain(node.chain, indent)
     raise TypeError(type(node).__name__)

@@ -41,6 +41,10 @@ class Tokens:
 
 _new_token = tuple.__new__  # what Token(...) comes to, without the call between
 
+_CONTRACT_WORDS = {"at": "AT", "multiple_of": "MULTIPLE_OF"}
+"""Words of a contract only: everywhere else they are names."""
+_ENDS_OPERAND = {"NAME", "IN", "NUMBER", "SIZE", "STRING", "CAPITAL", "YES", "NO", "RPAR", "RSQB"}
+
 # The order in which the terminals are tried, where the text could be more than one of them.
 _PATTERNS = ("NEWLINE", "BLANK", "DOC", "COMMENT", "STRING", "SIZE", "NUMBER", "TIMES", "X", "NAME", "CAPITAL")
 OPENERS = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
@@ -102,6 +106,25 @@ def scanner(terminals: Mapping[str, tuple[str, str]]) -> Scanner:
 def tokenize(source: Source, scanner: Scanner) -> Tokens:
     """The tokens of a source, newlines kept only where they separate statements."""
     return _Tokenizer(source, scanner).run()
+
+
+def _contract_words(tokens: list[Token]) -> None:
+    """Makes words of `at` and `multiple_of` where they stand behind a condition: no name could stand there."""
+    depth: int | None = None  # of brackets within a contract
+    last = ""
+    for number, token in enumerate(tokens):
+        kind = token.type
+        if kind == "EXPECT" and last in ("NEWLINE", "LBRACE", "DOC"):
+            depth = 0
+        elif depth is not None:
+            if kind in ("NEWLINE", "RBRACE", "LBRACE"):
+                depth = None
+            elif kind in _BRACKETS:
+                depth += 1 if kind in OPENERS else -1
+            elif not depth and kind == "NAME" and last in _ENDS_OPERAND and token.text in _CONTRACT_WORDS:
+                kind = _CONTRACT_WORDS[token.text]
+                tokens[number] = token._replace(type=kind)
+        last = kind
 
 
 @dataclass(slots=True)
@@ -200,6 +223,8 @@ class _Tokenizer:
             tokens.clear()
             self.open.clear()
         self.close_all(len(text))
+        if "expect" in text:
+            _contract_words(tokens)
         comments.sort(key=lambda comment: comment.start)
         return self.result()
 

@@ -31,7 +31,7 @@ class Name(Node):
 
 @node
 class Number(Node):
-    """A number; 5M, 4.1G and 25K are written out."""
+    """A number; 5M, 4.1G, 25K and 8GiB are written out."""
 
     value: int | float
 
@@ -240,8 +240,20 @@ class Share(Node):
 
 
 @node
+class Path(Node):
+    """The path of a layer or a module: layer2.0.conv2."""
+
+    text: str
+
+
+@node
 class Expect(Node):
+    """A contract: on the whole network, or on what stands at a path."""
+
     condition: Expression
+    multiple: Expression | None
+    """Of `expect sizes multiple_of 32`, the number."""
+    at: Path | None
     doc: str
 
 

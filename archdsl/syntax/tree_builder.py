@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SCALES = {"K": 3, "M": 6, "G": 9, "T": 12}
+_BINARY = {"K": 10, "M": 20, "G": 30, "T": 40}
 
 Children = list[Any]
 
@@ -154,7 +155,12 @@ class TreeBuilder:
 
     def expect(self, children: Children) -> tree.Expect:
         doc = self.doc(children)
-        return tree.Expect(children[0].start, children[-1].end, children[1], doc)
+        further = {c.type: children[i + 1] for i, c in enumerate(children) if type(c) is Token and c.type != "EXPECT"}
+        multiple, at = further.get("MULTIPLE_OF"), further.get("AT")
+        return tree.Expect(children[0].start, children[-1].end, children[1], multiple, at, doc)
+
+    def path(self, children: Children) -> tree.Path:
+        return tree.Path(children[0].start, children[-1].end, "".join(child.text for child in children))
 
     def line(self, children: Children) -> tree.Line:
         doc = self.doc(children)
@@ -334,6 +340,9 @@ class TreeBuilder:
 
 def decimal(text: str) -> int | float | None:
     """A written number as the integer that it is, or else as a float; None where it is too large."""
+    if text.endswith("iB"):
+        return _binary(text[:-2])
+    text = text.removesuffix("B")
     scale = _SCALES.get(text[-1], 0)
     mantissa, _, exponent = text.rstrip("KMGT").lower().partition("e")
     whole, _, fraction = mantissa.partition(".")
@@ -347,6 +356,15 @@ def decimal(text: str) -> int | float | None:
         return digits * int(10**power)
     unit = int(10**-power)
     return digits / unit if digits % unit else digits // unit
+
+
+def _binary(text: str) -> int | float | None:
+    """A number in units of 1024: 8Gi."""
+    factor = decimal(text[:-1])
+    if factor is None:
+        return None
+    size = factor * (1 << _BINARY[text[-1]])
+    return int(size) if size == int(size) and abs(size) < 2**63 else size
 
 
 def too_deep(file: tree.File, source: Source, problems: list[Diagnostic]) -> tree.File:

@@ -106,6 +106,31 @@ def test_open_sizes_are_checked_at_a_given_input(run: Run, folder: Path) -> None
     assert run("check", "skip.arch", "--input", "3x33x33").code == 1
 
 
+# ---------------------------------------------------------------- memory
+
+
+def test_memory_says_the_peak_and_what_fits(run: Run) -> None:
+    ran = run("memory", "good.arch", "--batch", "2", "--fits", "1MiB", "--optimizer", "sgd")
+    assert (ran.code, ran.err) == (0, "")
+    assert "training has its peak at" in ran.out
+    read = json.loads(run("memory", "good.arch", "--format", "json", "--fits", "1MiB").out)
+    assert read["training"]["optimizer"] == 2 * read["training"]["parameters"] == 2 * 4 * (112 + 50)
+    assert read["inference"]["fits"] > read["training"]["fits"] > 100
+    small = json.loads(run("memory", "good.arch", "--format", "json", "--fits", "1KiB").out)
+    assert small["training"]["fits"] == 0
+    assert "not one sample in training" in run("memory", "good.arch", "--fits", "1KiB").out
+
+
+def test_memory_of_what_it_cannot_know(run: Run) -> None:
+    ran = run("memory", "open.arch")
+    assert ran.code == 2
+    assert "give them, as in --input 3x224x224" in ran.err
+    assert run("memory", "open.arch", "--input", "3x32x32").code == 0
+    assert run("memory", "bad.arch").code == 1
+    for wrong in (("--fits", "much"), ("--batch", "0"), ("--optimizer", "adamx"), ("--dtype", "float23")):
+        assert run("memory", "good.arch", *wrong).code == 2
+
+
 # ---------------------------------------------------------------- report
 
 

@@ -302,7 +302,9 @@ class _Generator:
         expected = self.pick(value) if value else 1
         left = self.pick((tree.Attribute(0, 0, name("out"), "c"), name("params"), name("layers"), number(expected)))
         operator = self.pick((">=", "<=", ">", "==", "!="))
-        return tree.Expect(0, 0, tree.Binary(0, 0, operator, left, number(self.pick((0, 1, expected, 10**6)))), "")
+        return tree.Expect(
+            0, 0, tree.Binary(0, 0, operator, left, number(self.pick((0, 1, expected, 10**6)))), None, None, ""
+        )
 
     def sizes_of(self, value: Value) -> list[int]:
         return list(self.reference.tensors[value.number].shape[1:])

@@ -267,8 +267,20 @@ def _bound(node: Any, nodes: list[Any], random: Random) -> Any:
     if isinstance(element, _ELEMENTS) and random.random() < 0.5:
         return tree.Share(0, 0, name, element, "")
     if isinstance(expression, _EXPRESSIONS):
-        return random.choice((tree.Let(0, 0, name, expression, ""), tree.Expect(0, 0, expression, "")))
+        return random.choice((tree.Let(0, 0, name, expression, ""), tree.Expect(0, 0, expression, None, None, "")))
     return node
+
+
+def _contract(node: tree.Expect, nodes: list[Any], random: Random) -> tree.Expect:
+    """Another contract: at a path, on multiples, on memory."""
+    of = random.choice(("sizes", "out", "field", "smallest_field", "misaligned", "dropped", "peak_memory"))
+    words = random.sample(("train", "inference", "adam", "float16", "cuda", "batch", "x"), random.randint(0, 3))
+    given = tuple(tree.Argument(0, 0, None, tree.Name(0, 0, word)) for word in words)
+    asked = tree.Name(0, 0, of) if of != "peak_memory" else tree.Function(0, 0, tree.Name(0, 0, of), given)
+    number = tree.Number(0, 0, random.choice((0, 1, 3, 32, 10**9)))
+    condition = random.choice((node.condition, asked, tree.Binary(0, 0, "<=", asked, number)))
+    at = tree.Path(0, 0, random.choice(("conv1", "layer1", "0", "b1.conv1", "forward")))
+    return tree.Expect(0, 0, condition, random.choice((None, number)), random.choice((None, at)), node.doc)
 
 
 def _line(node: Any, nodes: list[Any], random: Random) -> tree.Line:
@@ -290,7 +302,7 @@ CHANGES: dict[type, tuple[Change, ...]] = {
     tree.Label: (_another(tree.Label),),
     tree.Line: (_line, _bound),
     tree.Let: (_bound,),
-    tree.Expect: (_bound,),
+    tree.Expect: (_bound, _contract),
     tree.Share: (_bound,),
     tree.Input: (_another(tree.Input),),
     tree.Output: (_row("names", 1), _another(tree.Output)),

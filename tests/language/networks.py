@@ -394,7 +394,7 @@ class Maker:
                 scope.shared[new] = start
             elif way == 2:
                 size = self.amount(start, scope)
-                made.append(tree.Expect(0, 0, binary(size, ">=", number(1)), self.doc()))
+                made.append(tree.Expect(0, 0, binary(size, ">=", number(1)), None, None, self.doc()))
             elif way == 3:
                 made += self.detour(start, scope)
             else:

@@ -120,7 +120,7 @@ def test_what_comes_with_a_module_is_one_line() -> None:
     lines = [line.split() for line in text.splitlines()]
     assert ["+", "layer1.2", "7", "layers", "64x56x56", "+73,984"] in lines
     assert "16 layers affected: field 99 /8 -> 115 /8" in text
-    assert "parameters          11,689,512     21,797,672      +10,108,160 (+86.5%)" in text
+    assert "parameters               11,689,512     21,797,672      +10,108,160 (+86.5%)" in text
 
 
 def test_a_comment_on_a_pull_request_starts_nothing() -> None:
@@ -154,7 +154,7 @@ def test_the_command_prints_json_that_can_be_read_again(tmp_path: Path) -> None:
     (tmp_path / "new.arch").write_text(NEW, encoding="utf-8")
     arguments = ["diff", str(tmp_path / "old.arch"), str(tmp_path / "new.arch"), "--format"]
     text = CliRunner().invoke(app, [*arguments, "json"]).stdout
-    assert json.loads(text)["schema_version"] == "1.0"
+    assert json.loads(text)["schema_version"] == "1.1"
     found = Difference.model_validate_json(text)
     assert changes(found) == changes(archdsl.parse(OLD).diff(archdsl.parse(NEW)))
     assert CliRunner().invoke(app, [*arguments, "markdown"]).stdout.startswith("### ")
@@ -244,3 +244,13 @@ def test_without_git_it_is_said(repository: Path, monkeypatch: pytest.MonkeyPatc
     found = CliRunner().invoke(app, ["diff", "HEAD:specs/a.arch", "specs/a.arch"])
     assert found.exit_code == 2
     assert "git, which is not installed" in found.stderr
+
+
+def test_memory_is_that_of_each_network() -> None:
+    old, new = archdsl.load("resnet18"), archdsl.load("resnet34")
+    changes = {each.name: (each.old, each.new) for each in old.diff(new).totals}
+    alone = (old.memory().inference.peak, new.memory().inference.peak)
+    trained = (old.memory(batch=32).training.peak, new.memory(batch=32).training.peak)
+    assert (changes["inference_memory"], changes["training_memory"]) == (alone, trained)
+    unknown = {each.name: each.old for each in archdsl.load("unet").diff(old).totals}
+    assert unknown["training_memory"] is None

@@ -103,6 +103,18 @@ def test_vision_transformers_are_bound_to_their_number_of_tokens() -> None:
     assert (axis.same_module.text, axis.module_where) == ("only 224 to 239", {"W": 224})
 
 
+def test_the_module_changes_where_its_input_does_however_late() -> None:
+    """The sum stretches what is one row high, and is as high as `e2`: the same for eight sizes, then one more."""
+    text = """net n {
+      input 2x64x64
+      conv 2 k1 s4 -> conv 2 k3 s2 p1 d2 -> conv 2 k3 as e2 -> conv 2 k5 s3 -> upconv 2 k3 s3 p1
+      add e2 -> flatten -> fc 3
+    }"""
+    height, _ = archdsl.parse(text).sizes().axes
+    assert (height.accepted and height.accepted.text) == "only 57 to 80"
+    assert (height.same_module and height.same_module.text) == "only 57 to 64"
+
+
 def test_resnet_is_rounded_up_by_each_stride() -> None:
     """Strided windows of 2p + 1 give ceil(n/2): five of them ceil(n/32)."""
     text = "use resnet from resnet.arch"

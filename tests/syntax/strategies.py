@@ -87,6 +87,15 @@ def labels(draw):
     return tree.Label(0, 0, tuple(parts))
 
 
+@st.composite
+def paths(draw):
+    word = words | st.sampled_from(["0", "17", "Mixed_5b", "block", "net", "at", "multiple_of"])
+    text = draw(word)
+    for _ in range(draw(st.integers(0, 3))):
+        text += draw(st.sampled_from([".", "-"])) + draw(word)
+    return text
+
+
 def larger_elements(inner):
     chains = node(tree.Chain, tuples_of(inner, 1))
     bodies = bodies_of(inner)
@@ -131,7 +140,7 @@ def statements_of(element):
         lets,
         defaults,
         node(tree.Share, names, element, docs),
-        node(tree.Expect, expressions, docs),
+        node(tree.Expect, expressions, st.none() | expressions, st.none() | node(tree.Path, paths()), docs),
     )
 
 

@@ -1,0 +1,365 @@
+"""Memory over time: what the program holds at each step of inference and of training.
+
+The program is run with sizes in the place of tensors. A tensor lives as long as a variable of a forward holds it, or
+the backward pass still needs it. That is how torch counts references in eager mode; what a layer's kernels take for
+themselves (cuDNN's workspaces), what the allocator rounds up, and the context of a device are not in the figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from archdsl.graph import Value
+from archdsl.layers.base import elements
+from archdsl.lowering.forward import forward
+from archdsl.lowering.modules import Run
+
+if TYPE_CHECKING:
+    from archdsl.graph import Node
+    from archdsl.layers.base import Kept
+    from archdsl.layers.tensor import Tensor
+    from archdsl.lowering.modules import Plan
+
+Device = Literal["cuda", "cpu"]
+
+ITEM_BYTES: Final[Mapping[str, int]] = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
+"""The bytes of a number, by the type that the whole network has."""
+_WHOLE = 8
+"""The bytes of a whole number: ids, the places of maxima, counters."""
+
+
+class Optimizer(NamedTuple):
+    """What an optimizer of torch holds for each parameter, and needs for a moment while it steps, in numbers."""
+
+    state: int
+    scratch: int
+
+
+OPTIMIZERS: Final[Mapping[str, Optimizer]] = {
+    "sgd": Optimizer(0, 0),
+    "momentum": Optimizer(1, 0),
+    "rmsprop": Optimizer(1, 1),
+    "adam": Optimizer(2, 1),
+    "adamw": Optimizer(2, 1),
+}
+"""`torch.optim`, without weight decay by way of the gradient; the scratch is that of its `foreach` way."""
+
+_KEEPS_LAYOUT = frozenset({"activation", "elementwise", "regularization", "merge"})
+"""Families whose results lie in memory as their inputs do."""
+
+Phase = Literal["forward", "backward", "optimizer"]
+
+
+class Moment(NamedTuple):
+    """What is held while one layer runs: bytes whatever the batch, and bytes for each sample.
+
+    `saved` are those among the bytes of a sample that wait for the backward pass, and `gradients` the bytes of the
+    gradients of parameters so far.
+    """
+
+    phase: Phase
+    node: int
+    """The layer's number; -1 for the optimizer."""
+    fixed: int
+    sample: int
+    saved: int = 0
+    gradients: int = 0
+
+
+class Timeline(NamedTuple):
+    """The moments of one run, and what is held all the time, in bytes."""
+
+    moments: tuple[Moment, ...]
+    parameters: int
+    buffers: int
+    state: int
+    """What the optimizer holds."""
+    inputs: int
+    """The inputs of one sample."""
+    kept: Mapping[int, int]
+    """For each node the bytes for a sample that its backward pass needs and that were not held before."""
+
+    def at(self, batch: int) -> Moment:
+        """The moment at which most is held; the first of several."""
+        return max(self.moments, key=lambda moment: moment.fixed + batch * moment.sample)
+
+    def peak(self, batch: int) -> int:
+        """The most that is held at once, in bytes."""
+        return max(moment.fixed + batch * moment.sample for moment in self.moments)
+
+    def largest_batch(self, budget: int) -> int:
+        """How many samples fit into so many bytes; 0 where not one does."""
+        return max(0, min((budget - m.fixed) // m.sample if m.sample else budget for m in self.moments))
+
+
+def inference(plan: Plan, dtype: str = "float32", device: Device = "cuda") -> Timeline:
+    """A run in evaluation without gradients: `model.eval()` under `torch.inference_mode()`."""
+    return _Walk(plan, dtype, device, training=False).timeline(Optimizer(0, 0))
+
+
+def training(plan: Plan, dtype: str = "float32", optimizer: str = "adamw", device: Device = "cuda") -> Timeline:
+    """A step of training, once the optimizer has its state: forward, backward, and the optimizer's own.
+
+    Gradients are dropped between steps, as `zero_grad` does; the loss itself is not counted.
+    """
+    return _Walk(plan, dtype, device, training=True).timeline(OPTIMIZERS[optimizer])
+
+
+class _Heap:
+    """Pieces of memory, each held by so many; one that nobody holds is free."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self.shared: list[int] = []
+        self.holders: list[int] = []
+        self.sample = 0
+        """The bytes held for each sample, and those whatever the batch."""
+        self.fixed = 0
+
+    def new(self, sample: int, fixed: int = 0) -> int:
+        self.sizes.append(sample)
+        self.shared.append(fixed)
+        self.holders.append(1)
+        self.sample += sample
+        self.fixed += fixed
+        return len(self.sizes) - 1
+
+    def hold(self, piece: int) -> int:
+        self.holders[piece] += 1
+        return piece
+
+    def drop(self, piece: int) -> None:
+        self.holders[piece] -= 1
+        if not self.holders[piece]:
+            self.sample -= self.sizes[piece]
+            self.fixed -= self.shared[piece]
+
+
+class _Walk:
+    """Runs a plan with sizes."""
+
+    def __init__(self, plan: Plan, dtype: str, device: Device, training: bool) -> None:
+        self.plan = plan
+        self.graph = plan.graph
+        self.item = ITEM_BYTES[dtype]
+        self.on_cpu = device == "cpu"
+        self.training = training
+        self.heap = _Heap()
+        self.at: dict[Value, int] = {}
+        """The piece in which each value lies."""
+        self.trained: set[Value] = set()
+        """The values that have a gradient."""
+        self.channels_last: set[Value] = set()
+        self.saved: dict[int, list[int]] = {}
+        """For each node the pieces that its backward pass needs, in the order in which the nodes ran."""
+        self.waiting: dict[int, int] = {}
+        """How many backward passes still need each piece."""
+        self.saved_bytes = 0
+        self.kept: dict[int, int] = {}
+        self.known: dict[int, Kept] = {}
+        self.moments: list[Moment] = []
+        self.gradients = 0
+        self.parameters, self.buffers = self.weights()
+
+    def weights(self) -> tuple[int, int]:
+        """The bytes of the parameters and of the buffers; a shared module has them once."""
+        parameters = buffers = 0
+        for node, applied in zip(self.graph.nodes, self.graph.applied, strict=True):
+            if not node.reused:
+                counts = applied.counts
+                parameters += counts.parameters
+                buffers += (counts.buffers - counts.integers) * self.item + counts.integers * _WHOLE
+        return parameters * self.item, buffers
+
+    def timeline(self, optimizer: Optimizer) -> Timeline:
+        state = optimizer.state * self.parameters
+        self.heap.fixed += self.parameters + self.buffers + state
+        for port in self.graph.inputs:
+            self.at[port.value] = self.heap.new(self.bytes(port.tensor))
+        inputs = self.heap.sample
+        results = self.run(self.plan.root)
+        if self.training:
+            self.backward()
+            self.moment("optimizer", -1, fixed=optimizer.scratch * self.parameters)
+        for piece in results:
+            self.heap.drop(piece)
+        return Timeline(tuple(self.moments), self.parameters, self.buffers, state, inputs, self.kept)
+
+    def moment(self, phase: Phase, node: int, fixed: int = 0, sample: int = 0) -> None:
+        heap = self.heap
+        self.moments.append(
+            Moment(phase, node, heap.fixed + fixed, heap.sample + sample, self.saved_bytes, self.gradients)
+        )
+
+    def bytes(self, tensor: Tensor) -> int:
+        """The bytes of one sample."""
+        return elements(tensor) * (_WHOLE if tensor.kind == "ids" else self.item)
+
+    # ------------------------------------------------------------ forward
+
+    def run(self, run: Run) -> list[int]:
+        """Runs a module's forward; its results are held for whoever called it."""
+        written = forward(self.plan, run)
+        heap = self.heap
+        held: dict[Value, int] = {}
+        for parameter, value in zip(run.parameters, run.inputs, strict=True):
+            piece = self.at[value]
+            self.enter(parameter, value)
+            held[parameter] = heap.hold(piece)
+        for step, dropped in zip(written.steps, written.dropped, strict=True):
+            if isinstance(step, Run):
+                if step.first in self.plan.late and not self.training:
+                    continue
+                results = dict(zip(step.outputs, self.run(step), strict=True))
+            elif step.index in self.plan.late and not self.training:
+                continue
+            else:
+                results = self.node(step)
+            held.update(results)
+            for value in dropped:
+                if value in held:
+                    heap.drop(held.pop(value))
+        given = [heap.hold(held[value]) for value in run.outputs if value in held]
+        for piece in held.values():
+            heap.drop(piece)
+        return given
+
+    def enter(self, parameter: Value, value: Value) -> None:
+        """Inside, a value is known by the parameter that it is given as."""
+        if parameter != value:
+            self.at[parameter] = self.at[value]
+            for known in (self.trained, self.channels_last):
+                if value in known:
+                    known.add(parameter)
+
+    def node(self, node: Node) -> dict[Value, int]:
+        """Runs one layer, and gives the piece of each result, held once."""
+        heap, at = self.heap, self.at
+        layer, applied = node.layer, self.graph.applied[node.index]
+        lowering = self.plan.lowered[node.index]
+        assert lowering is not None
+        values = self.results(node)
+        kept = self.keeps(node)
+        idle = layer.trains_only and not self.training
+        if layer.is_view or idle or lowering.overwrites:
+            pieces = [heap.hold(at[node.inputs[0]]) for _ in values]
+        else:
+            pieces = [heap.new(self.bytes(tensor)) for tensor in applied.outputs]
+        at.update(zip(values, pieces, strict=True))
+        first = node.inputs[0]
+        lies = first in self.channels_last
+        if layer.channels_last or (lies and layer.family in _KEEPS_LAYOUT):
+            self.channels_last.update(values)
+        copied = layer.wants_channels_last and not lies
+        if self.training and lowering.overwrites and kept.inputs == (0,):
+            copied |= not layer.differentiates_result
+        copy = self.bytes(applied.inputs[0]) if copied else 0
+        has_gradient = bool(applied.counts.parameters) or not self.trained.isdisjoint(node.inputs)
+        if self.training and has_gradient:
+            self.trained.update(values)
+            before = self.saved_bytes
+            needed = [at[node.inputs[number]] for number in kept.inputs if not copied]
+            needed += [pieces[0]] if kept.output else []
+            for piece in needed:
+                self.save(heap.hold(piece))
+            sample, fixed = self.further(kept, copy)
+            if sample or fixed:
+                needed.append(heap.new(sample, fixed))
+                self.save(needed[-1])
+            self.saved[node.index] = needed
+            self.kept[node.index] = self.saved_bytes - before
+            self.moment("forward", node.index, sample=kept.scratch * self.item)
+        elif idle:
+            self.moment("forward", node.index)
+        else:
+            passing = kept.values + kept.scratch if kept.passing is None else kept.passing
+            self.moment("forward", node.index, 0, copy + passing * self.item + kept.indices * _WHOLE)
+        return dict(zip(values, pieces, strict=True))
+
+    def keeps(self, node: Node) -> Kept:
+        applied = self.graph.applied[node.index]
+        found = self.known.get(id(applied))
+        if found is None:
+            found = self.known[id(applied)] = node.layer.keeps(*applied.inputs)
+        return found
+
+    def further(self, kept: Kept, copy: int) -> tuple[int, int]:
+        """The bytes for a sample, and those whatever the batch, that a layer makes besides its result."""
+        mask = kept.on_cpu * self.item if self.on_cpu else kept.mask
+        return copy + kept.values * self.item + kept.indices * _WHOLE + mask, kept.statistics * self.item
+
+    def save(self, piece: int) -> None:
+        """One more backward pass needs a piece."""
+        if piece not in self.waiting:
+            self.saved_bytes += self.heap.sizes[piece]
+        self.waiting[piece] = self.waiting.get(piece, 0) + 1
+
+    def forget(self, node: int) -> None:
+        """A backward pass has run: what it alone needed is free."""
+        for piece in self.saved.pop(node, ()):
+            self.waiting[piece] -= 1
+            if not self.waiting[piece]:
+                del self.waiting[piece]
+                self.saved_bytes -= self.heap.sizes[piece]
+            self.heap.drop(piece)
+
+    # ------------------------------------------------------------ backward
+
+    def backward(self) -> None:
+        """The gradients, from the outputs to the parameters: a layer's runs once all those behind it have."""
+        heap, graph = self.heap, self.graph
+        arriving: dict[Value, int] = {}
+        for output in graph.outputs:
+            if output.value in self.trained:
+                self.arrive(arriving, output.value, heap.new(self.bytes(graph.tensor(output.value))))
+        seen: set[str] = set()
+        for index in reversed(list(self.saved)):
+            node, applied = graph.nodes[index], graph.applied[index]
+            results = [value for value in self.results(node) if value in arriving]
+            if not results:
+                continue
+            pieces = [arriving.pop(value) for value in results]
+            leaving: list[tuple[Value, int]] = []
+            for value, tensor in zip(node.inputs, applied.inputs, strict=True):
+                if value in self.trained:
+                    passes = node.layer.shares_gradient and not self.stretches(node, tensor)
+                    leaving.append((value, heap.hold(pieces[0]) if passes else heap.new(self.bytes(tensor))))
+            weights = sum(map(prod, applied.weights.values())) * self.item if applied.counts.parameters else 0
+            again = node.path in seen  # a shared module's gradient is made anew, and added
+            if weights and not again:
+                seen.add(node.path)
+                heap.fixed += weights
+                self.gradients += weights
+            self.moment("backward", index, weights if again else 0, self.keeps(node).scratch * self.item)
+            self.forget(index)
+            for piece in pieces:
+                heap.drop(piece)
+            for value, piece in leaving:
+                self.arrive(arriving, value, piece)
+        for index in list(self.saved):
+            self.forget(index)
+        for piece in arriving.values():
+            heap.drop(piece)
+
+    def results(self, node: Node) -> list[Value]:
+        return [Value(node.index, number) for number in range(len(self.graph.applied[node.index].outputs))]
+
+    def stretches(self, node: Node, tensor: Tensor) -> bool:
+        """Whether a merge repeats an input: its gradient is then a sum, and memory of its own."""
+        merges = node.layer.family == "merge" and node.layer.word != "cat"
+        return merges and tensor != self.graph.applied[node.index].outputs[0]
+
+    def arrive(self, arriving: dict[Value, int], value: Value, piece: int) -> None:
+        """A gradient of a value: the first, or one to add to what is there."""
+        heap = self.heap
+        before = arriving.get(value)
+        if before is None:
+            arriving[value] = piece
+        elif heap.holders[before] == 1:
+            heap.drop(piece)  # added in place
+        else:
+            arriving[value] = heap.new(heap.sizes[piece])
+            heap.drop(before)
+            heap.drop(piece)
