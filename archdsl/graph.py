@@ -180,6 +180,19 @@ class Graph:
         """What flows into a node."""
         return self.applied[node.index].inputs
 
+    def evaluated(self) -> frozenset[int]:
+        """The numbers of the nodes that evaluation needs: all but those of outputs `when training`."""
+        if not any(output.training_only for output in self.outputs):
+            return frozenset(range(len(self.nodes)))
+        needed: set[int] = set()
+        waiting = [output.value.node for output in self.outputs if not output.training_only]
+        while waiting:
+            index = waiting.pop()
+            if index not in needed:
+                needed.add(index)
+                waiting.extend([value.node for value in self.nodes[index].inputs])
+        return frozenset(needed)
+
     def trail(self, activation: int) -> Iterator[Activation]:
         """The blocks around, the innermost first."""
         at: int | None = activation

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from archdsl.analyses.devices import Device
     from archdsl.analyses.sizes import AxisSizes
     from archdsl.elaborate.values import Question
     from archdsl.graph import Graph
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from archdsl.linter.model import Options
     from archdsl.lowering.program import Program
     from archdsl.project import Module
+    from archdsl.reports.cost import Cost
+    from archdsl.reports.counting import RuleComparison
     from archdsl.reports.difference import Difference
     from archdsl.reports.memory import MemoryReport
     from archdsl.reports.schema import Report
@@ -158,6 +161,39 @@ class Network:
 
         with paused():
             return build_report(self.checked(), batch)
+
+    def cost(
+        self,
+        batch: int = 1,
+        dtype: str = "float32",
+        device: str | Path | Device | None = None,
+        rule: str = "torchvision",
+    ) -> Cost:
+        """What a forward pass costs: operations by a rule, bytes moved, and on a device the least time.
+
+        `device` is one of the table, a TOML file that describes one, or a `Device`.
+
+        Raises:
+            SpecError: where the network has errors.
+            NotFoundError: where there is no such device.
+            ArchError: where a size is open, or there is no such rule or type.
+        """
+        from archdsl.reports.cost import build_cost
+
+        sound = self.checked()
+        with paused():
+            return build_cost(sound, batch, dtype, device, rule)
+
+    def explain_count(self, first: str = "torchvision", second: str = "all", batch: int = 1) -> RuleComparison:
+        """Why two counting rules give different numbers, by what the difference is made of.
+
+        Raises:
+            SpecError: where the network has errors.
+            ArchError: where a size is open, or there is no such rule.
+        """
+        from archdsl.reports.counting import build_comparison
+
+        return build_comparison(self.checked(), first, second, batch)
 
     def sizes(self) -> SizesReport:
         """Which sizes of its inputs the network takes, what comes out of them, and which layer asks for it.

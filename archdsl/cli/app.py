@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 import archdsl
-from archdsl.cli import build, check, diff, draw, explain, field, fmt, lint, memory, report, sizes
+from archdsl.cli import build, check, cost, diff, draw, explain, explain_count, field, fmt, lint, memory, report, sizes
 from archdsl.cli import compile as compile_
 from archdsl.cli import list as list_
 from archdsl.cli.terminal import FINDINGS, USAGE, complain, show_findings
@@ -94,11 +94,13 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "build": build.command,
     "fmt": fmt.command,
     "sizes": sizes.command,
+    "cost": cost.command,
     "field": field.command,
     "memory": memory.command,
     "diff": diff.command,
     "list": list_.command,
     "explain": explain.command,
+    "explain-count": explain_count.command,
 }
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)

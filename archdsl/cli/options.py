@@ -78,3 +78,7 @@ Inputs = Annotated[
     ),
 ]
 Depth = Annotated[int | None, typer.Option("--depth", min=0, metavar="N", help="How deep modules are opened.")]
+Batch = Annotated[int, typer.Option("--batch", min=1, max=2**31, metavar="N", help="Samples to count for.")]
+RULES = ("torchvision", "all", "macs")
+"""The names of the counting rules; a test compares them with those of archdsl.analyses.cost."""
+CountingRule = Annotated[str, choice("--rule", "What is counted as operations.", RULES)]

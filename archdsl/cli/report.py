@@ -5,10 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-import typer
-
 from archdsl.cli.networks import sound
-from archdsl.cli.options import Depth, Inputs, Parameters, Spec, choice
+from archdsl.cli.options import Batch, Depth, Inputs, Parameters, Spec, choice
 from archdsl.cli.terminal import colored, put
 from archdsl.reports import FORMATS, renderer
 
@@ -18,7 +16,7 @@ def command(
     format: Annotated[str, choice("--format", "How the report is printed.", FORMATS)] = "table",
     depth: Depth = None,
     inputs: Inputs = None,
-    batch: Annotated[int, typer.Option("--batch", min=1, max=2**31, metavar="N", help="Samples to count for.")] = 1,
+    batch: Batch = 1,
     parameters: Parameters = None,
 ) -> None:
     """Print sizes and costs of every layer.

@@ -14,8 +14,10 @@ from archdsl.layers.base import (
     elements,
     option,
     positional,
+    times,
 )
 from archdsl.layers.call import Call
+from archdsl.layers.operations import SIGMOID
 from archdsl.layers.tensor import Tensor
 
 
@@ -36,6 +38,7 @@ class ReLU(Activation):
 
     word: ClassVar[str] = "relu"
     has_inplace: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 1
     differentiates_result: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.ReLU"
 
@@ -49,6 +52,7 @@ class ReLU6(Activation):
     word: ClassVar[str] = "relu6"
     has_inplace: ClassVar[bool] = True
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 2
     torch_name: ClassVar[str] = "torch.nn.ReLU6"
 
 
@@ -57,6 +61,7 @@ class LeakyReLU(Activation):
 
     word: ClassVar[str] = "leaky_relu"
     has_inplace: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 2
     differentiates_result: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.LeakyReLU"
 
@@ -72,6 +77,7 @@ class RReLU(Activation):
 
     word: ClassVar[str] = "rrelu"
     has_inplace: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 2
     differentiates_result: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.RReLU"
 
@@ -100,6 +106,7 @@ class ELU(Activation):
 
     word: ClassVar[str] = "elu"
     has_inplace: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 3
     differentiates_result: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.ELU"
 
@@ -115,6 +122,7 @@ class SELU(Activation):
 
     word: ClassVar[str] = "selu"
     has_inplace: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 4
     differentiates_result: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.SELU"
 
@@ -124,6 +132,7 @@ class CELU(Activation):
 
     word: ClassVar[str] = "celu"
     has_inplace: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 4
     differentiates_result: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.CELU"
 
@@ -147,6 +156,10 @@ class GELU(Activation):
 
     approximate: Literal["none", "tanh"] = option(None, "formula: exact, or with tanh", "none")
 
+    def operations(self, *inputs: Tensor) -> int | None:
+        """x/2 * (1 + erf(x/sqrt(2))), or x/2 * (1 + tanh(a*(x + b*x*x*x)))."""
+        return times(9 if self.approximate == "tanh" else 5, inputs)
+
 
 class SiLU(Activation):
     """Multiplies with the sigmoid: x * sigmoid(x)."""
@@ -155,6 +168,7 @@ class SiLU(Activation):
     aliases: ClassVar[tuple[str, ...]] = ("swish",)
     has_inplace: ClassVar[bool] = True
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = SIGMOID + 1
     torch_name: ClassVar[str] = "torch.nn.SiLU"
 
 
@@ -164,6 +178,7 @@ class Mish(Activation):
     word: ClassVar[str] = "mish"
     has_inplace: ClassVar[bool] = True
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 5
     torch_name: ClassVar[str] = "torch.nn.Mish"
 
 
@@ -173,6 +188,7 @@ class Hardswish(Activation):
     word: ClassVar[str] = "hardswish"
     has_inplace: ClassVar[bool] = True
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 5
     torch_name: ClassVar[str] = "torch.nn.Hardswish"
 
 
@@ -182,6 +198,7 @@ class Hardsigmoid(Activation):
     word: ClassVar[str] = "hardsigmoid"
     has_inplace: ClassVar[bool] = True
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 4
     torch_name: ClassVar[str] = "torch.nn.Hardsigmoid"
 
     @property
@@ -196,6 +213,7 @@ class Hardtanh(Activation):
     word: ClassVar[str] = "hardtanh"
     has_inplace: ClassVar[bool] = True
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 2
     torch_name: ClassVar[str] = "torch.nn.Hardtanh"
 
     min_val: Number = positional("least value", -1.0)
@@ -211,6 +229,7 @@ class Hardshrink(Activation):
 
     word: ClassVar[str] = "hardshrink"
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 2
     torch_name: ClassVar[str] = "torch.nn.Hardshrink"
 
     lambd: Number = positional("half the width of what becomes zero", 0.5)
@@ -221,6 +240,7 @@ class Softshrink(Activation):
 
     word: ClassVar[str] = "softshrink"
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 5
     torch_name: ClassVar[str] = "torch.nn.Softshrink"
 
     lambd: NumberFromZero = positional("how far values move", 0.5)
@@ -231,6 +251,7 @@ class Tanhshrink(Activation):
 
     word: ClassVar[str] = "tanhshrink"
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 2
     torch_name: ClassVar[str] = "torch.nn.Tanhshrink"
 
     def keeps(self, *inputs: Tensor) -> Kept:
@@ -244,6 +265,7 @@ class Threshold(Activation):
     word: ClassVar[str] = "threshold"
     has_inplace: ClassVar[bool] = True
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 1
     torch_name: ClassVar[str] = "torch.nn.Threshold"
 
     threshold: Number = positional("what a value must exceed to stay")
@@ -257,6 +279,7 @@ class Sigmoid(Activation):
     """Maps values to between 0 and 1: a probability, a gate."""
 
     word: ClassVar[str] = "sigmoid"
+    operations_per_value: ClassVar[int | None] = SIGMOID
     torch_name: ClassVar[str] = "torch.nn.Sigmoid"
 
     def keeps(self, *inputs: Tensor) -> Kept:
@@ -268,6 +291,7 @@ class LogSigmoid(Activation):
 
     word: ClassVar[str] = "logsigmoid"
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 6
     torch_name: ClassVar[str] = "torch.nn.LogSigmoid"
 
     def keeps(self, *inputs: Tensor) -> Kept:
@@ -278,6 +302,7 @@ class Tanh(Activation):
     """Maps values to between -1 and 1."""
 
     word: ClassVar[str] = "tanh"
+    operations_per_value: ClassVar[int | None] = 1
     torch_name: ClassVar[str] = "torch.nn.Tanh"
 
     def keeps(self, *inputs: Tensor) -> Kept:
@@ -289,6 +314,7 @@ class Softplus(Activation):
 
     word: ClassVar[str] = "softplus"
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 5
     torch_name: ClassVar[str] = "torch.nn.Softplus"
 
     beta: Number = positional("sharpness of the bend", 1.0)
@@ -300,6 +326,7 @@ class Softsign(Activation):
 
     word: ClassVar[str] = "softsign"
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 3
     torch_name: ClassVar[str] = "torch.nn.Softsign"
 
     def keeps(self, *inputs: Tensor) -> Kept:

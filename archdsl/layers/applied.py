@@ -74,7 +74,7 @@ class Applied:
             self._counts = Counts(
                 sum(map(prod, weights.values())),
                 sum(map(prod, buffers.values())),
-                prod(buffers["num_batches_tracked"]) if "num_batches_tracked" in buffers else 0,
+                sum([prod(buffers[name]) for name in layer.integer_buffers if name in buffers]),
                 layer.macs(*inputs),
             )
         return self._counts

@@ -27,7 +27,8 @@ from archdsl.layers.base import (
 from archdsl.layers.call import Call
 from archdsl.layers.geometry import Tiles
 from archdsl.layers.merge import listed
-from archdsl.layers.tensor import Kind, Tensor, agree, division, divisors
+from archdsl.layers.operations import softmax, sums, unit_length
+from archdsl.layers.tensor import Kind, Tensor, agree, division, divisors, product
 
 _BIAS_FEATURES = 512
 """The hidden features of the network that gives the position biases of Swin Transformer V2."""
@@ -63,6 +64,13 @@ def _products(groups: int, length: int, features: int) -> int:
 def _looking(queries: int, keys: int, features: int) -> int:
     """Multiplications where some tokens look at others: projections in and out, and two products."""
     return 2 * (queries + keys) * features * features + 2 * queries * keys * features
+
+
+def _operations(queries: int, keys: int, width: int, heads: int, bias: bool) -> int:
+    """Operations of attention: four projections, the scores, their softmax, the values mixed by it."""
+    projections = sums(2 * (queries + keys) * width, width, bias)
+    scores = sums(heads * queries * keys, width // heads)
+    return projections + scores + softmax(heads * queries, keys) + sums(queries * width, keys)
 
 
 def _kept_in_windows(windows: int, length: int, features: int, heads: int) -> Kept:
@@ -128,6 +136,14 @@ class Attention(_Attention):
         if not isinstance(queries, int) or not isinstance(keys, int):
             return None
         return _looking(queries, keys, features(inputs[0]))
+
+    def operations(self, *inputs: Tensor) -> int | None:
+        """Projections, two products and a softmax; each score is scaled."""
+        queries, keys = inputs[0].space[0], inputs[-1].space[0]
+        if not isinstance(queries, int) or not isinstance(keys, int):
+            return None
+        scaled = self.heads * queries * keys
+        return _operations(queries, keys, features(inputs[0]), self.heads, self.bias) + scaled
 
     def lower(self, *inputs: Tensor) -> Call:
         helper = "SelfAttention" if len(inputs) == 1 else "CrossAttention"
@@ -226,6 +242,28 @@ class WindowAttention(_WindowAttention):
         biases = self.offsets**2 * _BIAS_FEATURES * (2 + self.heads) if self.cosine else 0
         return _products(windows, self.window**2, features(x)) + biases
 
+    def operations(self, *inputs: Tensor) -> int | None:
+        """Attention within each window, whose scores get biases, and behind a shift a mask.
+
+        Queries are scaled; by cosine, queries and keys have length 1, and the scores are scaled. Of what gives the
+        biases, which are the same for every input, the linear layers of a cosine's network count.
+        """
+        x = inputs[0]
+        windows, shifted = 1, False
+        for size in x.space:
+            if not isinstance(size, int):
+                return None
+            windows *= -(-size // self.window)
+            shifted |= self.shift > 0 and size > self.window
+        width, length = features(x), self.window**2
+        total = windows * _operations(length, length, width, self.heads, True)
+        total += windows * self.heads * length**2 * (1 + shifted + self.cosine)
+        if not self.cosine:
+            return total + windows * length * width
+        total += 2 * unit_length(windows * length * self.heads, width // self.heads)
+        hidden = sums(self.offsets**2 * _BIAS_FEATURES, 2, True)
+        return total + hidden + sums(self.offsets**2 * self.heads, _BIAS_FEATURES)
+
     def lower(self, *inputs: Tensor) -> Call:
         helper = "CosineWindowAttention" if self.cosine else "WindowAttention"
         return Call(helper, features(inputs[0]), self.heads, self.window, self.shift)
@@ -291,6 +329,15 @@ class PartitionAttention(_WindowAttention):
         if elements is None:
             return None
         return _products(elements // self.window**2, self.window**2, features(inputs[0]))
+
+    def operations(self, *inputs: Tensor) -> int | None:
+        """Attention within each window, whose scores get biases; keys are scaled."""
+        positions = product(inputs[0].space)
+        if positions is None:
+            return None
+        width, length = features(inputs[0]), self.window**2
+        added = self.heads * length**2 + length * width
+        return positions // length * (_operations(length, length, width, self.heads, True) + added)
 
     def lower(self, *inputs: Tensor) -> Call:
         return Call("PartitionAttention", features(inputs[0]), self.heads, self.window, **changed(self, "grid"))

@@ -5,8 +5,9 @@ say what it does to a tensor. The parser, the checker, the counts, the receptive
 documentation and the completion all read these.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -175,6 +176,18 @@ TO_MAP: Mapping[Kind, str] = {
 """The elements that make a map of the other kinds."""
 
 
+class Traffic(NamedTuple):
+    """What a layer moves to and from memory, in numbers: those of each sample, and those that a whole batch shares.
+
+    `values` and `weights` are of the type that is computed in, `ids` and `integers` are whole numbers of eight bytes.
+    """
+
+    values: int = 0
+    ids: int = 0
+    weights: int = 0
+    integers: int = 0
+
+
 class Argument(NamedTuple):
     """A declared argument, as binding, messages, hover and the reference page need it."""
 
@@ -275,6 +288,10 @@ class Layer(BaseModel):
     """Whether the gradient of what comes in lies in that of what comes out: nothing is computed on the way back."""
     trains_only: ClassVar[bool] = False
     """Whether it works while training only; in evaluation it hands on its input itself."""
+    operations_per_value: ClassVar[int | None] = None
+    """Arithmetic operations for each value that comes out, where all values take as many; see `operations`."""
+    integer_buffers: ClassVar[tuple[str, ...]] = ("num_batches_tracked", "relative_position_index")
+    """The names of buffers that hold whole numbers."""
     wants_channels_last: ClassVar[bool] = False
     """Whether it keeps a copy of a map that does not lie in memory with its channels last, in place of the map."""
     torch_name: ClassVar[str] = ""
@@ -318,6 +335,44 @@ class Layer(BaseModel):
         positions = product(output.space)
         return None if positions is None else positions * (product(weight) or 0)
 
+    def operations(self, *inputs: Tensor) -> int | None:
+        """Arithmetic operations for one sample in evaluation; None where a size is open, or the layer does not say.
+
+        Each addition, multiplication, division and comparison is one, and so is each exp, log, tanh, erf, sqrt or pow;
+        what is the same for every input counts nothing. docs/counting.md has the rule, layer by layer.
+        """
+        if self.is_view or self.trains_only:
+            return 0
+        output = self.output(*inputs)
+        results = (output,) if isinstance(output, Tensor) else output
+        if self.operations_per_value is not None:
+            return times(self.operations_per_value, results)
+        macs, values = self.macs(*inputs), times(1, results)
+        if not macs or values is None:
+            return None
+        # Each value is a sum: of n products it has n - 1 additions, and with a bias n.
+        return 2 * macs - (0 if "bias" in self.weights(*inputs) else values)
+
+    def traffic(self, *inputs: Tensor) -> Traffic | None:
+        """What it reads and writes in evaluation, each number once; None where a size is open."""
+        if self.is_view or self.trains_only:
+            return Traffic()
+        output = self.output(*inputs)
+        results = (output,) if isinstance(output, Tensor) else output
+        read = () if self.reach(*inputs).nothing else inputs[: len(inputs) - self.references]
+        values, ids = (
+            times(1, [x for x in (*results, *read) if (x.kind == "ids") is whole]) for whole in (False, True)
+        )
+        if values is None or ids is None:
+            return None
+        weights, integers = sum(map(prod, self.weights(*inputs).values())), 0
+        for name, shape in self.buffers(*inputs).items():
+            if name not in self.integer_buffers:
+                weights += prod(shape)
+            elif shape:  # the count of batches is for training
+                integers += prod(shape)
+        return Traffic(values, ids, weights, integers)
+
     def keeps(self, *inputs: Tensor) -> Kept:
         """What torch holds of it until the backward pass; asked only where every size is known."""
         return KEEPS_NOTHING if self.is_view else KEEPS_INPUT
@@ -327,6 +382,12 @@ class Layer(BaseModel):
         raise NotImplementedError
 
     # ------------------------------------------------------------ read from the declaration
+
+    @property
+    def references(self) -> int:
+        """How many of its inputs, the last ones, it reads the sizes of only."""
+        arguments = self.signature().arguments.values()
+        return sum([bool(getattr(self, argument.name)) for argument in arguments if argument.reference])
 
     @classmethod
     def signature(cls) -> Signature:
@@ -363,6 +424,16 @@ def _literal_words(annotation: Any) -> tuple[str, ...]:
     if get_origin(annotation) is Literal:
         return tuple(word for word in get_args(annotation) if isinstance(word, str))
     return tuple(word for part in get_args(annotation) for word in _literal_words(part))
+
+
+def times(operations: int, tensors: Iterable[Tensor]) -> int | None:
+    """So many for each value of all tensors; None where a size is open."""
+    total = 0
+    for tensor in tensors:
+        if (elements := tensor.elements) is None:
+            return None
+        total += operations * elements
+    return total
 
 
 def each(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:

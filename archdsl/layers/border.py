@@ -50,6 +50,7 @@ class Pad(Resampling):
 
     word: ClassVar[str] = "pad"
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 0
     torch_name: ClassVar[str] = "torch.nn.ZeroPad2d, ConstantPad2d, ReflectionPad2d, ReplicationPad2d, CircularPad2d"
 
     amounts: Amounts = positional("border on each side; 1x2 for each axis; [top, bottom, left, right]")

@@ -16,8 +16,10 @@ from archdsl.layers.base import (
     channels_problems,
     elements,
     option,
+    times,
 )
 from archdsl.layers.call import Call
+from archdsl.layers.operations import SIGMOID, by_position, log_softmax, softmax
 from archdsl.layers.tensor import ANY, Tensor
 
 
@@ -37,6 +39,11 @@ class Softmax(_OverChannels):
     word: ClassVar[str] = "softmax"
     torch_name: ClassVar[str] = "torch.nn.Softmax"
 
+    def operations(self, *inputs: Tensor) -> int | None:
+        """A softmax at each position."""
+        sizes = by_position(inputs[0])
+        return None if sizes is None else softmax(*sizes)
+
 
 class LogSoftmax(_OverChannels):
     """Takes the logarithm of the softmax over the channels."""
@@ -44,12 +51,22 @@ class LogSoftmax(_OverChannels):
     word: ClassVar[str] = "log_softmax"
     torch_name: ClassVar[str] = "torch.nn.LogSoftmax"
 
+    def operations(self, *inputs: Tensor) -> int | None:
+        """A softmax at each position, in logarithms."""
+        sizes = by_position(inputs[0])
+        return None if sizes is None else log_softmax(*sizes)
+
 
 class Softmin(_OverChannels):
     """Makes the channels of each position a distribution in which the least value has most."""
 
     word: ClassVar[str] = "softmin"
     torch_name: ClassVar[str] = "torch.nn.Softmin"
+
+    def operations(self, *inputs: Tensor) -> int | None:
+        """A change of sign, and a softmax at each position."""
+        sizes, signs = by_position(inputs[0]), times(1, inputs)
+        return None if sizes is None or signs is None else signs + softmax(*sizes)
 
     def keeps(self, *inputs: Tensor) -> Kept:
         return Kept(output=True, scratch=elements(inputs[0]))
@@ -60,6 +77,7 @@ class GLU(_OverChannels):
 
     word: ClassVar[str] = "glu"
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = SIGMOID + 1
     torch_name: ClassVar[str] = "torch.nn.GLU"
 
     def check(self, *inputs: Tensor) -> Iterator[Problem]:
@@ -88,6 +106,7 @@ class PReLU(Activation):
 
     word: ClassVar[str] = "prelu"
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 2
     torch_name: ClassVar[str] = "torch.nn.PReLU"
 
     per_channel: Flag = option(None, "whether each channel has a slope of its own", False)

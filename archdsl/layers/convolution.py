@@ -31,6 +31,7 @@ from archdsl.layers.base import (
 from archdsl.layers.call import Call
 from archdsl.layers.geometry import TransposedWindow, Window, outputs
 from archdsl.layers.initialization import Initialization, initializers
+from archdsl.layers.operations import taps_falling_inside
 from archdsl.layers.tensor import AXIS_NAMES, Kind, Tensor, division, divisors
 
 
@@ -228,6 +229,17 @@ class ConvTranspose(Layer):
         positions = Tensor("map", (1, *inputs[0].space)).elements
         weight = self.weights(*inputs)["weight"]
         return None if positions is None else positions * (Tensor("map", weight).elements or 0)
+
+    def operations(self, *inputs: Tensor) -> int | None:
+        """The products, summed over the input channels of a group, and these sums added onto the result."""
+        x = inputs[0]
+        macs, falling = self.macs(x), taps_falling_inside(self.windows(x.rank), x.space)
+        results = self.output(x).elements
+        if macs is None or falling is None or results is None:
+            return None
+        assert isinstance(x.channels, int)
+        sums = macs // (x.channels // self.groups)
+        return 2 * macs - sums + self.channels * falling + (results if self.bias else 0)
 
     def lower(self, *inputs: Tensor) -> Call:
         x = inputs[0]

@@ -12,6 +12,7 @@ class _Elementwise(Layer):
 
     family: ClassVar[str] = "elementwise"
     is_module: ClassVar[bool] = False
+    operations_per_value: ClassVar[int | None] = 1
 
     def lower(self, *inputs: Tensor) -> Expression:
         return Expression(f"{self.torch_name}({{0}})")

@@ -10,6 +10,7 @@ from archdsl.layers.base import (
     Layer,
     Problem,
     Shapes,
+    Traffic,
     Whole,
     changed,
     channels_problems,
@@ -80,6 +81,7 @@ class Embedding(Layer):
     accepts: ClassVar[tuple[Kind, ...]] = ("ids",)
     conversions: ClassVar[Mapping[Kind, str]] = {}
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 0
     torch_name: ClassVar[str] = "torch.nn.Embedding"
 
     features: Count = positional("features of a token")
@@ -112,6 +114,11 @@ class Embedding(Layer):
     def macs(self, *inputs: Tensor) -> int:
         """A look-up multiplies nothing."""
         return 0
+
+    def traffic(self, *inputs: Tensor) -> Traffic | None:
+        """Of the vectors only those that are looked up are read."""
+        vectors, ids = self.output(*inputs).elements, inputs[0].elements
+        return None if vectors is None or ids is None else Traffic(values=2 * vectors, ids=ids)
 
     def lower(self, *inputs: Tensor) -> Call:
         return Call("nn.Embedding", inputs[0].vocabulary, self.features, **changed(self, "padding_idx"))

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from functools import reduce
+from itertools import accumulate
 from typing import ClassVar
 
-from archdsl.layers.base import KEEPS_NOTHING, Kept, Layer, Problem, elements
+from archdsl.layers.base import KEEPS_NOTHING, Kept, Layer, Problem, elements, times
 from archdsl.layers.call import Expression
 from archdsl.layers.tensor import ANY, Size, Tensor, agree, meet
 
@@ -35,6 +36,10 @@ class Merge(Layer):
 
     def output(self, *inputs: Tensor) -> Tensor:
         return reduce(_stretched, inputs)
+
+    def operations(self, *inputs: Tensor) -> int | None:
+        """One for each value, from one branch to the next; sizes of 1 stretch as late as they can."""
+        return times(1, list(accumulate(inputs, _stretched))[1:])
 
     def lower(self, *inputs: Tensor) -> Expression:
         values = [f"{{{i}}}" for i in range(len(inputs))]
@@ -118,6 +123,11 @@ class Mean(Merge):
     expression: ClassVar[str] = "+"
     reads_values: ClassVar[bool] = False
 
+    def operations(self, *inputs: Tensor) -> int | None:
+        """Their sum, and a division."""
+        sums, divisions = super().operations(*inputs), times(1, (self.output(*inputs),))
+        return None if sums is None or divisions is None else sums + divisions
+
     def lower(self, *inputs: Tensor) -> Expression:
         return Expression(f"({super().lower(*inputs).template}) / {len(inputs)}")
 
@@ -134,6 +144,7 @@ class Concatenate(Layer):
     inputs: ClassVar[tuple[int, int | None]] = (2, None)
     is_module: ClassVar[bool] = False
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 0
     shares_gradient: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.cat"
 

@@ -21,9 +21,11 @@ from archdsl.layers.base import (
     features,
     option,
     positional,
+    times,
 )
 from archdsl.layers.call import Call
 from archdsl.layers.convolution import groups_problems
+from archdsl.layers.operations import by_position, root_mean_square, standardized
 from archdsl.layers.tensor import Kind, Tensor, product
 
 
@@ -44,6 +46,13 @@ class _Normalization(Layer):
         assert isinstance(channels, int)
         return {"weight": (channels,), "bias": (channels,)} if self.affine else {}
 
+    def by_groups(self, x: Tensor, groups: int) -> int | None:
+        """Operations of statistics of each group of values, and of a scale and a shift for each value."""
+        elements, learned = x.elements, times(len(self.weights(x)), (x,))
+        if elements is None or learned is None:
+            return None
+        return standardized(groups, elements // groups) + learned
+
 
 class _TrackingNormalization(_Normalization):
     """Normalises by statistics that it may also average over training."""
@@ -60,6 +69,13 @@ class _TrackingNormalization(_Normalization):
         assert isinstance(channels, int)
         running = {"running_mean": (channels,), "running_var": (channels,), "num_batches_tracked": ()}
         return running if self.tracks else {}
+
+    def operations(self, *inputs: Tensor) -> int | None:
+        """By running statistics a scale and a shift; else the statistics of each channel first."""
+        x = inputs[0]
+        if self.tracks:
+            return times(2, inputs)
+        return self.by_groups(x, x.channels) if isinstance(x.channels, int) else None
 
     def lower(self, *inputs: Tensor) -> Call:
         options = changed(self)
@@ -145,6 +161,10 @@ class GroupNorm(_Normalization):
     def reach(self, *inputs: Tensor) -> Reach:
         return POINTWISE if product(inputs[0].space) == 1 else GLOBAL
 
+    def operations(self, *inputs: Tensor) -> int | None:
+        """Statistics of each group of channels."""
+        return self.by_groups(inputs[0], self.groups)
+
     def lower(self, *inputs: Tensor) -> Call:
         options = changed(self, "eps", "affine")
         return Call("nn.GroupNorm", self.groups, inputs[0].channels, **options)
@@ -166,6 +186,11 @@ class LayerNorm(_Normalization):
     def weights(self, *inputs: Tensor) -> Shapes:
         weights = super().weights(*inputs)
         return weights if self.bias else {name: shape for name, shape in weights.items() if name != "bias"}
+
+    def operations(self, *inputs: Tensor) -> int | None:
+        """Statistics of each position."""
+        positions = product(inputs[0].space)
+        return None if positions is None else self.by_groups(inputs[0], positions)
 
     def lower(self, *inputs: Tensor) -> Call:
         x = inputs[0]
@@ -201,6 +226,11 @@ class RMSNorm(Layer):
         assert isinstance(channels, int)
         return {"weight": (channels,)} if self.affine else {}
 
+    def operations(self, *inputs: Tensor) -> int | None:
+        """The root mean square of each position, and a scale for each value."""
+        sizes, learned = by_position(inputs[0]), times(self.affine, inputs)
+        return None if sizes is None or learned is None else root_mean_square(*sizes) + learned
+
     def lower(self, *inputs: Tensor) -> Call:
         x = inputs[0]
         options = changed(self)
@@ -230,6 +260,10 @@ class LocalResponseNorm(Layer):
     alpha: Number = option(None, "weight of their energy", 1e-4)
     beta: Number = option(None, "exponent of the divisor", 0.75)
     k: Number = option(None, "number added to the weighted energy", 1.0)
+
+    def operations(self, *inputs: Tensor) -> int | None:
+        """A square, the mean of as many as the size says, times alpha, plus k, to the power of beta, a division."""
+        return times(self.size + 5, inputs)
 
     def lower(self, *inputs: Tensor) -> Call:
         return Call("nn.LocalResponseNorm", self.size, **changed(self, "alpha", "beta", "k"))

@@ -15,15 +15,18 @@ from archdsl.layers.base import (
     Problem,
     Reach,
     Shapes,
+    Traffic,
     changed,
     channels_problems,
     elements,
     features,
     option,
     positional,
+    times,
 )
 from archdsl.layers.call import Call, Expression, Parameter
 from archdsl.layers.geometry import Window
+from archdsl.layers.operations import by_position, unit_length
 from archdsl.layers.tensor import ANY, Kind, Tensor, division
 
 _TO_TOKENS: Mapping[Kind, str] = {"map": "to_tokens", "vector": "reshape CxHxW -> to_tokens", "ids": "embedding D"}
@@ -45,6 +48,7 @@ class LayerScale(_Learned):
 
     word: ClassVar[str] = "layer_scale"
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 1
     torch_name: ClassVar[str] = "torch.nn.Parameter, torch.mul"
 
     value: Number = positional("what the numbers begin with", 1e-6)
@@ -84,6 +88,11 @@ class L2Norm(_Learned):
         assert isinstance(channels, int)
         return {"": (channels,)}
 
+    def operations(self, *inputs: Tensor) -> int | None:
+        """The length of each position's channels, and a scale for each value."""
+        sizes, learned = by_position(inputs[0]), times(1, inputs)
+        return None if sizes is None or learned is None else unit_length(*sizes) + learned
+
     def lower(self, *inputs: Tensor) -> Parameter:
         x = inputs[0]
         ones = ", 1" * x.rank if x.kind == "map" else ""
@@ -106,6 +115,7 @@ class ClassToken(_Learned):
     accepts: ClassVar[tuple[Kind, ...]] = ("tokens",)
     conversions: ClassVar[Mapping[Kind, str]] = _TO_TOKENS
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 0
     torch_name: ClassVar[str] = "torch.nn.Parameter, torch.cat"
 
     def check(self, *inputs: Tensor) -> Iterator[Problem]:
@@ -138,6 +148,7 @@ class Positions(_Learned):
     accepts: ClassVar[tuple[Kind, ...]] = ("tokens",)
     conversions: ClassVar[Mapping[Kind, str]] = _TO_TOKENS
     rewritable: ClassVar[bool] = True
+    operations_per_value: ClassVar[int | None] = 1
     torch_name: ClassVar[str] = "torch.nn.Parameter, torch.add"
 
     std: NumberFromZero = option(None, "deviation of the normal distribution that they begin with", 0.02)
@@ -169,6 +180,7 @@ class Queries(_Learned):
     """Gives learned vectors, whatever comes in: what to ask (DETR's object queries), what to remember (Perceiver)."""
 
     word: ClassVar[str] = "queries"
+    operations_per_value: ClassVar[int | None] = 0
     torch_name: ClassVar[str] = "torch.nn.Parameter, torch.Tensor.expand"
 
     count: Count = positional("how many vectors, each with as many features as what comes in has channels")
@@ -184,6 +196,10 @@ class Queries(_Learned):
         channels = inputs[0].channels
         assert isinstance(channels, int)
         return {"": (self.count, channels)}
+
+    def traffic(self, *inputs: Tensor) -> Traffic:
+        """The parameter itself is handed on, once for each sample."""
+        return Traffic()
 
     def reach(self, *inputs: Tensor) -> Reach:
         return BLIND
@@ -207,6 +223,7 @@ class PositionEncoding(Layer):
     family: ClassVar[str] = "parameter"
     accepts: ClassVar[tuple[Kind, ...]] = ("map", "tokens")
     conversions: ClassVar[Mapping[Kind, str]] = {"vector": "reshape CxHxW", "ids": "embedding D"}
+    operations_per_value: ClassVar[int | None] = 0
     torch_name: ClassVar[str] = "torch.sin, torch.cos"
 
     temperature: Number = positional("how much slower the last channel turns than the first", 10000.0)

@@ -25,16 +25,36 @@ from archdsl.layers.base import (
     elements,
     option,
     positional,
+    times,
 )
 from archdsl.layers.call import Call
 from archdsl.layers.geometry import Adaptive, Window, outputs
+from archdsl.layers.operations import parts_inside, taps_inside
 from archdsl.layers.tensor import Kind, Size, Tensor
 
 
-class _WindowPool(Layer):
-    """Pools over a window that slides."""
+class _Pool(Layer):
+    """Makes one value of all that a window sees inside the map: the greatest, or the mean."""
 
     family: ClassVar[str] = "pooling"
+    takes_mean: ClassVar[bool] = False
+
+    def seen(self, x: Tensor) -> int | None:
+        """How many positions all windows see together."""
+        raise NotImplementedError
+
+    def operations(self, *inputs: Tensor) -> int | None:
+        """In a window of n values n - 1 comparisons; for a mean n - 1 additions and a division."""
+        x = inputs[0]
+        seen, results = self.seen(x), times(1, (self.output(x),))  # type: ignore[arg-type]
+        if seen is None or results is None or not isinstance(x.channels, int):
+            return None
+        return x.channels * seen - (0 if self.takes_mean else results)
+
+
+class _WindowPool(_Pool):
+    """Pools over a window that slides."""
+
     accepts: ClassVar[tuple[Kind, ...]] = ("map",)
     conversions: ClassVar[Mapping[Kind, str]] = TO_MAP
     rewritable: ClassVar[bool] = True
@@ -93,6 +113,9 @@ class _WindowPool(Layer):
     def output(self, *inputs: Tensor) -> Tensor:
         return inputs[0].with_space(outputs(self.windows(inputs[0].rank), inputs[0].space))
 
+    def seen(self, x: Tensor) -> int | None:
+        return taps_inside(self.windows(x.rank), x.space)
+
     def reach(self, *inputs: Tensor) -> Reach:
         return Reach(self.windows(inputs[0].rank))
 
@@ -129,6 +152,7 @@ class AvgPool(_WindowPool):
     word: ClassVar[str] = "avgpool"
     torch_name: ClassVar[str] = "torch.nn.AvgPool1d, AvgPool2d, AvgPool3d"
     constructor: ClassVar[str] = "AvgPool"
+    takes_mean: ClassVar[bool] = True
 
     count_include_pad: Flag = option(None, "whether the padding counts in the mean", True)
 
@@ -146,10 +170,9 @@ class AvgPool(_WindowPool):
                 return
 
 
-class _AdaptivePool(Layer):
+class _AdaptivePool(_Pool):
     """Pools to a given size, whatever comes in."""
 
-    family: ClassVar[str] = "pooling"
     accepts: ClassVar[tuple[Kind, ...]] = ("map",)
     conversions: ClassVar[Mapping[Kind, str]] = TO_MAP
     rewritable: ClassVar[bool] = True
@@ -161,6 +184,9 @@ class _AdaptivePool(Layer):
 
     def output(self, *inputs: Tensor) -> Tensor:
         return inputs[0].with_space(self.target(inputs[0].rank))
+
+    def seen(self, x: Tensor) -> int | None:
+        return parts_inside(x.space, self.target(x.rank))
 
     def reach(self, *inputs: Tensor) -> Reach:
         return adaptive_reach(inputs[0].space, self.target(inputs[0].rank))
@@ -188,6 +214,7 @@ class AdaptiveAvgPool(_SizedAdaptivePool):
     word: ClassVar[str] = "adaptive_avgpool"
     torch_name: ClassVar[str] = "torch.nn.AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d"
     constructor: ClassVar[str] = "AdaptiveAvgPool"
+    takes_mean: ClassVar[bool] = True
 
     def keeps(self, *inputs: Tensor) -> Kept:
         """To one position it is a mean, which needs the sizes only."""
@@ -211,6 +238,7 @@ class GlobalAvgPool(_AdaptivePool):
     word: ClassVar[str] = "gap"
     torch_name: ClassVar[str] = "torch.nn.AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, with size 1"
     constructor: ClassVar[str] = "AdaptiveAvgPool"
+    takes_mean: ClassVar[bool] = True
 
     def keeps(self, *inputs: Tensor) -> Kept:
         return KEEPS_NOTHING

@@ -21,9 +21,11 @@ from archdsl.layers.base import (
     option,
     positional,
     reference,
+    times,
 )
 from archdsl.layers.call import Call, Expression
 from archdsl.layers.geometry import Adaptive, Geometry, Resampled, TransposedWindow, Window, outputs
+from archdsl.layers.operations import parts_inside
 from archdsl.layers.tensor import ANY, Kind, Size, Tensor
 
 Mode = Literal["nearest", "linear", "bilinear", "trilinear", "bicubic", "area"]
@@ -108,6 +110,15 @@ class Upsample(Resampling):
                 axes.append(Resampled(source, target, support, self.align_corners))
         return Reach(tuple(axes))
 
+    def operations(self, *inputs: Tensor) -> int | None:
+        """Mixing two values a + w*(b - a) takes 3, four 7, and so axis by axis; the mean of an area as in pooling."""
+        x = inputs[0]
+        if self.mode == "area":
+            seen = parts_inside(x.space, self.target(*inputs))
+            return None if seen is None or not isinstance(x.channels, int) else x.channels * seen
+        taps, mixing = {"nearest": (1, 0), "bicubic": (4, 7)}.get(self.mode, (2, 3))
+        return times(mixing * sum([taps**axis for axis in range(x.rank)]), (self.output(*inputs),))
+
     def lower(self, *inputs: Tensor) -> Call | Expression:
         rank = inputs[0].rank
         options: dict[str, Any] = {}
@@ -132,6 +143,7 @@ class PixelShuffle(Resampling):
 
     word: ClassVar[str] = "pixel_shuffle"
     ranks: ClassVar[tuple[int, ...]] = (2,)
+    operations_per_value: ClassVar[int | None] = 0
     torch_name: ClassVar[str] = "torch.nn.PixelShuffle"
 
     factor: Count = positional("factor by which the map grows")
@@ -167,6 +179,7 @@ class PixelUnshuffle(Resampling):
 
     word: ClassVar[str] = "pixel_unshuffle"
     ranks: ClassVar[tuple[int, ...]] = (2,)
+    operations_per_value: ClassVar[int | None] = 0
     torch_name: ClassVar[str] = "torch.nn.PixelUnshuffle"
 
     factor: Count = positional("factor by which the map shrinks")

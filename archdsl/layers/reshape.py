@@ -209,6 +209,7 @@ class Patches(_Reshape):
     accepts: ClassVar[tuple[Kind, ...]] = ("map",)
     conversions: ClassVar[Mapping[Kind, str]] = TO_MAP
     ranks: ClassVar[tuple[int, ...]] = (2,)
+    operations_per_value: ClassVar[int | None] = 0
     torch_name: ClassVar[str] = "torchvision's patch merging, before its linear layer"
 
     size: Count = positional("height and width of a patch", 2)
@@ -288,6 +289,7 @@ class Shuffle(_Reshape):
     word: ClassVar[str] = "shuffle"
     accepts: ClassVar[tuple[Kind, ...]] = ("map",)
     conversions: ClassVar[Mapping[Kind, str]] = TO_MAP
+    operations_per_value: ClassVar[int | None] = 0
     torch_name: ClassVar[str] = "torch.nn.ChannelShuffle"
 
     groups: Count = positional("groups of channels", letter="g")

@@ -274,25 +274,13 @@ def planned(graph: Graph) -> Plan:
     root = runs(graph, used)
     late: frozenset[int] = frozenset()
     if any(output.training_only for output in graph.outputs):
-        needed = _needed(graph)
+        needed = graph.evaluated()
         late = frozenset(
             step.first if isinstance(step, Run) else step.index
             for step in root.steps
             if needed.isdisjoint(range(step.first, step.stop) if isinstance(step, Run) else (step.index,))
         )
     return Plan(graph, root, lowered(graph, used), names_inside(graph), late)
-
-
-def _needed(graph: Graph) -> set[int]:
-    """The nodes that the outputs need which are always there."""
-    needed: set[int] = set()
-    waiting = [output.value.node for output in graph.outputs if not output.training_only]
-    while waiting:
-        index = waiting.pop()
-        if index not in needed:
-            needed.add(index)
-            waiting.extend(value.node for value in graph.nodes[index].inputs)
-    return needed
 
 
 def _may_overwrite(graph: Graph, homes: list[int], node: Node, used: Uses) -> bool:

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from archdsl.reports.schema import Report
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
 def render(report: Report, depth: int | None = None) -> str:
     """All of the report; `depth` is for readers, and data is never cut."""
-    text = report.model_dump_json(indent=2)
+    return written(report)
+
+
+def written(data: BaseModel) -> str:
+    """Data as JSON, with what steers a terminal, reorders a line or is no character spelled out."""
+    text = data.model_dump_json(indent=2)
     if not text.isascii() or "\x7f" in text:
         others = set("".join(re.findall(r"[^\n -~]+", text)))
         if odd := "".join([character for character in others if not character.isprintable()]):
             text = re.sub(f"[{re.escape(odd)}]", _escaped, text)  # inside strings, where a terminal might obey it
-    text += "\n"
-    return text
+    return text + "\n"
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -54,6 +54,36 @@ def _scaled(number: float, base: int, units: tuple[str, ...]) -> str:
     return f"{number:.{2 if number < 9.995 else 1 if number < 99.95 else 0}f}{units[step]}"
 
 
+def moved(number: int | None) -> str:
+    """Bytes read and written: 97.5 MiB."""
+    return binary_bytes(number) if number else thousands(number)
+
+
+def ratio(number: float | None) -> str:
+    """Three digits, and every digit before the point: 14, 206, 0.083."""
+    return "" if number is None else f"{number:.0f}" if number >= 99.95 else f"{number:.3g}"
+
+
+def rate(number: float) -> str:
+    """Three or four digits and a prefix: 4.8 T, 989.5 T."""
+    step = 0
+    while number >= 999.95 and step < 5:
+        number, step = number / 1000, step + 1
+    return f"{number:.4g} {' KMGTP'[step]}".strip()
+
+
+def duration(seconds: float | None) -> str:
+    """Three digits and a unit: 1.2 s, 34.5 ms, 17.1 µs, 3 ns."""
+    if seconds is None:
+        return UNKNOWN
+    if not seconds:
+        return NONE
+    unit, size = next(
+        (each for each in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)) if seconds >= 0.9995 * each[1]), ("ns", 1e-9)
+    )
+    return f"{ratio(seconds / size)} {unit}"
+
+
 def percent(share: float | None) -> str:
     """A part of the whole: 12%, 0.4%, <0.1%; empty where the whole is not known."""
     if not share:

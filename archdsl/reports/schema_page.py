@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archdsl.reports.as_csv import COLUMNS
 from archdsl.reports.schema import SCHEMA_VERSION, Report
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 _ORDER = ("Port", "Totals", "LayerReport", "FieldReport", "ModuleReport")
 
@@ -36,10 +39,15 @@ would run as a formula (it begins with `=`, `+`, `-` or `@`) has an apostrophe b
 
 def schema_page() -> str:
     """The text of docs/report.md."""
-    schema = Report.model_json_schema()
-    named = {"Report": schema} | {name: schema["$defs"][name] for name in _ORDER}
     columns = _table(("column", "meaning"), ((f"`{column}`", meaning) for column, meaning in COLUMNS.items()))
-    return "\n".join((_HEAD, *(_section(name, part) for name, part in named.items()), _CSV, columns))
+    return "\n".join((_HEAD, sections(Report, _ORDER), _CSV, columns))
+
+
+def sections(model: type[BaseModel], order: Iterable[str]) -> str:
+    """A section for a model and for each of those that its fields are of."""
+    schema = model.model_json_schema()
+    named = {model.__name__: schema} | {name: schema["$defs"][name] for name in order}
+    return "\n".join([_section(name, part) for name, part in named.items()])
 
 
 def _section(name: str, schema: dict[str, Any]) -> str:

@@ -34,14 +34,14 @@ def render(report: Report, depth: int | None = None, width: int | None = None, c
     width = width or shutil.get_terminal_size((100, 24)).columns
     shown = rows(report, depth)
     lines = (
-        *_printed(_heading(report), width, color),
+        *printed(heading(report), width, color),
         *_layers(report, shown, width, color),
-        *_printed((_totals(report), *_footnotes(report, shown)), width, color),
+        *printed((_totals(report), *_footnotes(report, shown)), width, color),
     )
     return "\n".join([line.rstrip() for line in lines]) + "\n"
 
 
-def _printed(parts: Iterable[Padding], width: int, color: bool) -> list[str]:
+def printed(parts: Iterable[Padding], width: int, color: bool) -> list[str]:
     """The lines that rich makes of what is not the table: it breaks them where they are too long."""
     from rich.console import Console
 
@@ -61,31 +61,31 @@ def _printed(parts: Iterable[Padding], width: int, color: bool) -> list[str]:
     return text.getvalue().splitlines()
 
 
-def _heading(report: Report) -> Iterator[Padding]:
+def heading(report: Report) -> Iterator[Padding]:
     from rich.text import Text
 
-    yield _indented(Text.assemble((clean(report.network), "bold"), ("  " + clean(report.file), "dim")))
+    yield indented(Text.assemble((clean(report.network), "bold"), ("  " + clean(report.file), "dim")))
     if doc := first_line(report.doc):
-        yield _indented(Text(doc, "italic"))
+        yield indented(Text(doc, "italic"))
     inputs, outputs = (", ".join(map(port, ends)) for ends in (report.inputs, report.outputs))
-    yield _indented(Text.assemble((inputs, "green"), (" -> ", "dim"), (outputs, "green")))
-    yield _indented(Text())
+    yield indented(Text.assemble((inputs, "green"), (" -> ", "dim"), (outputs, "green")))
+    yield indented(Text())
 
 
-def _indented(content: RenderableType) -> Padding:
+def indented(content: RenderableType) -> Padding:
     from rich.padding import Padding
 
     return Padding(content, (0, 1))
 
 
-_BOLD, _DIM, _YELLOW, _CYAN, _MAGENTA = "1", "2", "33", "36", "35"
+_BOLD, DIM, _YELLOW, _CYAN, _MAGENTA = "1", "2", "33", "36", "35"
 """What turns a style on in a terminal; plain text has none."""
 
 _Piece = tuple[str, str]
 """A text and its style."""
 
 
-class _Column(NamedTuple):
+class Column(NamedTuple):
     """A column beside the names: its head, its foot, and its cells with their styles, which do not wrap."""
 
     title: str
@@ -103,9 +103,9 @@ def _layers(report: Report, shown: Sequence[Row], width: int, color: bool) -> It
     all_macs = None if None in macs else sum(filter(None, macs))
     plain = [""] * len(shown)
     outputs = [_cut([(shapes(row.output, row.outputs), "")], _WIDEST_SHAPE)[0][0] for row in shown]
-    columns = [_Column("Output", "", outputs, plain)]
+    columns = [Column("Output", "", outputs, plain)]
     if width >= _WIDTH_FOR_FIELDS:
-        columns.append(_Column("Field", "", [field(row.field, row.everywhere) for row in shown], plain))
+        columns.append(Column("Field", "", [field(row.field, row.everywhere) for row in shown], plain))
     for title, total, hue, numbers, shares in (
         (
             "Parameters",
@@ -122,15 +122,15 @@ def _layers(report: Report, shown: Sequence[Row], width: int, color: bool) -> It
             [row.mac_share for row in shown],
         ),
     ):
-        dim = [_DIM if row.opened or number == NONE else "" for row, number in zip(shown, numbers, strict=True)]
-        columns.append(_Column(title, total, numbers, dim))
+        dim = [DIM if row.opened or number == NONE else "" for row, number in zip(shown, numbers, strict=True)]
+        columns.append(Column(title, total, numbers, dim))
         if width >= _WIDTH_FOR_BARS:
             bars = ["" if row.opened else _bar(share) for row, share in zip(shown, shares, strict=True)]
-            columns.append(_Column("", "", bars, [hue] * len(bars), is_left=True, width=_BAR_CELLS))
-    return _laid_out(shown, f"{len(report.layers)} layers", columns, width, color)
+            columns.append(Column("", "", bars, [hue] * len(bars), is_left=True, width=_BAR_CELLS))
+    return laid_out(shown, f"{len(report.layers)} layers", columns, width, color)
 
 
-def _laid_out(shown: Sequence[Row], total: str, columns: Sequence[_Column], width: int, color: bool) -> Iterator[str]:
+def laid_out(shown: Sequence[Row], total: str, columns: Sequence[Column], width: int, color: bool) -> Iterator[str]:
     """The columns beside the names, with a head and a foot; the names give way where there is not enough room."""
     guides = _guides(shown)
     widths = [column.width or max(map(_text_width, (column.title, column.total, *column.cells))) for column in columns]
@@ -152,7 +152,7 @@ def _laid_out(shown: Sequence[Row], total: str, columns: Sequence[_Column], widt
 
     rule = "─" * min(width, whole)
     if color:
-        rule = f"\x1b[{_DIM}m{rule}\x1b[0m"
+        rule = f"\x1b[{DIM}m{rule}\x1b[0m"
     yield line([("Layer", _BOLD)], [(column.title, _BOLD) for column in columns])
     yield rule
     for row, guide, *cells in zip(shown, guides, *(zip(c.cells, c.styles, strict=True) for c in columns), strict=True):
@@ -162,8 +162,8 @@ def _laid_out(shown: Sequence[Row], total: str, columns: Sequence[_Column], widt
 
 
 def _name(row: Row, guide: str) -> list[_Piece]:
-    pieces = [(guide, _DIM), (row.label, _BOLD if row.module else "")]
-    pieces += [("  " + words, style) for words, style in ((row.text, _DIM), (row.remark, _YELLOW)) if words]
+    pieces = [(guide, DIM), (row.label, _BOLD if row.module else "")]
+    pieces += [("  " + words, style) for words, style in ((row.text, DIM), (row.remark, _YELLOW)) if words]
     return pieces
 
 
@@ -230,12 +230,12 @@ def _totals(report: Report) -> Padding:
         (("Buffers", thousands(totals.buffers)), ("Size", " · ".join(sizes(totals)))),
     ):
         table.add_row(Text(left[0], "dim"), Text(left[1]), Text(right[0], "dim"), Text(right[1]))
-    return _indented(table)
+    return indented(table)
 
 
 def _footnotes(report: Report, shown: Sequence[Row]) -> Iterator[Padding]:
     from rich.text import Text
 
-    yield _indented(Text())
+    yield indented(Text())
     for note in footnotes(report, shown):
-        yield _indented(Text(note, "dim"))
+        yield indented(Text(note, "dim"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 
 import pytest
@@ -30,6 +31,17 @@ def test_the_gallery_has_a_picture_of_every_network() -> None:
         said = path.read_text(encoding="utf-8").replace("&#160;", " ")
         assert f">{name}<" in said
         assert engineering(archdsl.load(name).totals.parameters) in said
+
+
+def test_every_layer_is_in_the_table_of_operations() -> None:
+    text = (ROOT / "docs" / "counting.md").read_text(encoding="utf-8")
+    table = text.partition("| layer | operations")[2].partition("\n\n")[0]
+    for layer in STANDARD.layers:
+        rows = [row for row in table.splitlines() if f"`{layer.word}`" in row.partition("operations")[0]]
+        assert rows, f"{layer.word} is not in the table of docs/counting.md"
+        if layer.operations_per_value is not None:
+            told = re.findall(r"\d+", rows[0].split("|")[2])
+            assert told[0] == str(layer.operations_per_value), layer.word
 
 
 def test_every_layer_and_every_code_can_be_linked_to() -> None:

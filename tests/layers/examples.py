@@ -112,7 +112,7 @@ TABLE: dict[str, list[tuple[dict[str, Any], tuple[str, ...]]]] = {
     ],
     "window_attention": [
         ({"heads": 2}, ("8x14x21", "8x9x8", "8x5x5")),
-        ({"heads": 4, "window": 4, "shift": 2}, ("8x8x8", "8x9x3", "8x9x10")),
+        ({"heads": 4, "window": 4, "shift": 2}, ("8x8x8", "8x9x3", "8x9x10", "8x4x3")),
         ({"heads": 2, "window": 4, "cosine": True}, ("8x8x8",)),
         ({"heads": 2, "window": 4, "shift": 1, "cosine": True}, ("8x9x10",)),
     ],
