@@ -230,3 +230,4 @@ def test_seconds_need_a_device() -> None:
     assert (found.code, found.message) == ("bad-expression", "seconds needs a device")
     assert "h200" in (found.help or "")
     assert finding("seconds(h300) < 1").code == "bad-expression"
+    assert finding("seconds(t4, float64) < 1").message.startswith("t4 has no peak rate for float64; it has float32")
