@@ -5,7 +5,7 @@ The library, the command line, notebooks and editors all use this.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -112,13 +112,14 @@ class Network:
         if not any(finding.is_error for finding in found):
             found += impossible(self.graph, self.open_axes)
             if self.elaboration.expectations:
-                found += contracts(self.elaboration, self.counts, self.fields, self._questions)
+                found += contracts(self.elaboration, self.counts, self.fields, lambda name: self._questions(name))
         return in_order(found)
 
-    def _questions(self) -> Mapping[str, Question]:
-        from archdsl.reports.questions import questions
+    @cached_property
+    def _questions(self) -> Callable[[str], Question | None]:
+        from archdsl.reports.questions import Questions
 
-        return questions(self.graph)
+        return Questions(self.graph)
 
     @cached_property
     def open_axes(self) -> tuple[AxisSizes, ...]:

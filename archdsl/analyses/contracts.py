@@ -26,11 +26,11 @@ def contracts(
     elaboration: Elaboration,
     counts: tuple[Counts, ...],
     fields: tuple[Field, ...],
-    questions: Callable[[], Mapping[str, Question]],
+    questions: Callable[[str], Question | None],
 ) -> list[Diagnostic]:
     """Findings about the expectations of a network that is otherwise without errors.
 
-    `questions` are those that need more than the graph: they are asked for only where a contract has one.
+    `questions` has those that need more than the graph, by name.
     """
     findings = elaboration.walker.builder.diagnostics
     before = len(findings)
@@ -123,14 +123,14 @@ class _Deciding:
         elaboration: Elaboration,
         counts: tuple[Counts, ...],
         fields: tuple[Field, ...],
-        questions: Callable[[], Mapping[str, Question]],
+        questions: Callable[[str], Question | None],
     ) -> None:
         self.walker = elaboration.walker
         self.graph = elaboration.graph
         self.counts = counts
         self.fields = fields
         self.questions = questions
-        self.asked: Mapping[str, Question] | None = None
+        self.asked: dict[str, Question | None] = {}
         self.scopes: dict[str | None, _Scope] = {}
         self.known: dict[tuple[str | None, str], Any] = {}
         self.axes: list[AxisSizes] | str | None = None
@@ -204,12 +204,12 @@ class _Deciding:
                 continue
             if name in _FACTS:
                 env.names[name] = self.fact(name, path, statement, env)
-            elif name in self.all_questions():
+            elif (question := self.question(name)) is not None:
                 if path is not None:
                     message = f"{name} is of the whole network"
                     self.report("bad-expression", message, statement, env, help=f"leave out `at {path}`")
                     return None
-                env.names[name] = question = self.all_questions()[name]
+                env.names[name] = question
                 question.said.clear()
                 found.append(question)
             elif name == "sizes":
@@ -232,10 +232,10 @@ class _Deciding:
         self.report("bad-expression", message, statement, env, help=help)
         return True
 
-    def all_questions(self) -> Mapping[str, Question]:
-        if self.asked is None:
-            self.asked = self.questions()
-        return self.asked
+    def question(self, name: str) -> Question | None:
+        if name not in self.asked:
+            self.asked[name] = self.questions(name)
+        return self.asked[name]
 
     def fact(self, name: str, path: str | None, statement: tree.Expect, env: Env) -> Any:
         key = (path, name)

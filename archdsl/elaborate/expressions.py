@@ -22,6 +22,7 @@ from archdsl.elaborate.values import (
     describe,
     is_number,
 )
+from archdsl.errors import ArchError
 from archdsl.graph import SizeRead, Value, shown
 from archdsl.source import Span
 from archdsl.syntax import tree
@@ -319,8 +320,17 @@ class Expressions:
                 message = f"{question.name} has no {name} `{_text(argument, env)}`"
                 self.wrong(argument, env, message, f"choose from {', '.join(words)}")
                 return SILENT
+        for name in question.required:
+            if name not in given:
+                words = question.parameters[name] or ()
+                self.wrong(node, env, f"{question.name} needs a {name}", f"one of {', '.join(words)}")
+                return SILENT
         self.spend(question.steps, node, env)
-        answer, notes = question.answer(**given)
+        try:
+            answer, notes = question.answer(**given)
+        except ArchError as problem:  # two words that do not go together
+            self.wrong(node, env, str(problem))
+            return SILENT
         question.said += notes
         return answer
 

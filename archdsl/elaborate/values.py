@@ -189,6 +189,8 @@ class Question:
     """The value, and what is to be noted where the contract does not hold."""
     steps: int
     """How much work an answer is."""
+    required: tuple[str, ...] = ()
+    """The arguments that it cannot do without."""
     said: list[str] = field(default_factory=list)
     """The notes of the answers so far."""
 

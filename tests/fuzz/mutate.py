@@ -271,12 +271,17 @@ def _bound(node: Any, nodes: list[Any], random: Random) -> Any:
     return node
 
 
+_QUESTIONS = ("peak_memory", "operations", "bytes_moved", "intensity", "seconds")
+
+
 def _contract(node: tree.Expect, nodes: list[Any], random: Random) -> tree.Expect:
     """Another contract: at a path, on multiples, on memory."""
-    of = random.choice(("sizes", "out", "field", "smallest_field", "misaligned", "dropped", "peak_memory"))
-    words = random.sample(("train", "inference", "adam", "float16", "cuda", "batch", "x"), random.randint(0, 3))
+    of = random.choice(("sizes", "out", "field", "smallest_field", "misaligned", "dropped", *_QUESTIONS))
+    words = random.sample(
+        ("train", "inference", "adam", "float16", "cuda", "batch", "all", "h200", "x"), random.randint(0, 3)
+    )
     given = tuple(tree.Argument(0, 0, None, tree.Name(0, 0, word)) for word in words)
-    asked = tree.Name(0, 0, of) if of != "peak_memory" else tree.Function(0, 0, tree.Name(0, 0, of), given)
+    asked = tree.Name(0, 0, of) if of not in _QUESTIONS else tree.Function(0, 0, tree.Name(0, 0, of), given)
     number = tree.Number(0, 0, random.choice((0, 1, 3, 32, 10**9)))
     condition = random.choice((node.condition, asked, tree.Binary(0, 0, "<=", asked, number)))
     at = tree.Path(0, 0, random.choice(("conv1", "layer1", "0", "b1.conv1", "forward")))

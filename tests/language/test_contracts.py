@@ -198,3 +198,36 @@ def test_many_contracts_end() -> None:
     many = "\n".join(f"  expect peak_memory(batch={n + 1}) >= 0" for n in range(2000))
     text = f"net n {{\n  input 3x8x8\n  (conv 3 -> relu) x2000\n{many}\n}}"
     assert [found.code for found in archdsl.parse(text).diagnostics] == ["too-many-layers"]
+
+
+# ---------------------------------------------------------------- cost
+
+
+def test_costs_are_those_of_the_report() -> None:
+    plain = archdsl.parse(f"net n {{{BODY}}}")
+    for asked, value in (
+        ("operations()", plain.cost().totals.flops),
+        ("operations(all, batch=4)", plain.cost(batch=4, rule="all").totals.flops),
+        ("operations(rule=macs)", plain.totals.macs),
+        ("bytes_moved(batch=2, float16)", plain.cost(batch=2, dtype="float16").totals.bytes),
+    ):
+        assert network(f"{asked} == {value}").ok, asked
+        assert finding(f"{asked} < {value}").notes[0] == f"{asked} = {value:,}"
+    totals = plain.cost(device="h100-pcie", dtype="tf32", batch=8).totals
+    assert totals.seconds is not None
+    assert totals.flops is not None
+    assert totals.bytes is not None
+    for asked, exact in (
+        ("seconds(h100_pcie, tf32, batch=8)", totals.seconds),
+        ("intensity(batch=8)", totals.flops / totals.bytes),
+    ):
+        assert network(f"{asked} > {0.999 * exact:.12f} and {asked} < {1.001 * exact:.12f}").ok, asked
+    assert "at the roof of NVIDIA H100 PCIe" in finding("seconds(h100_pcie) < 0.0000001").notes[1]
+
+
+def test_seconds_need_a_device() -> None:
+    found = finding("seconds(batch=3) < 1")
+    assert (found.code, found.message) == ("bad-expression", "seconds needs a device")
+    assert "h200" in (found.help or "")
+    assert finding("seconds(h300) < 1").code == "bad-expression"
+    assert finding("seconds(t4, float64) < 1").message.startswith("t4 has no peak rate for float64; it has float32")
