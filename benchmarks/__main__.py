@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.machine import machine
 from benchmarks.measure import Row
 
-BENCHMARKS = ("cold", "report", "peers", "growth", "build", "eager")
+BENCHMARKS = ("cold", "report", "analysis", "peers", "growth", "build", "eager")
 """Each is a file here; its docstring says what it measures, and its `rows(seconds)` measures it."""
 
 RESULTS = Path(__file__).with_name("RESULTS.md")

@@ -133,6 +133,8 @@ class Budget:
 
     def __init__(self, steps: int | None = None) -> None:
         self.left = limits.SIZES if steps is None else steps
+        self.known: dict[Any, tuple[Layer, _Step]] = {}
+        """What layers do to an axis, for another axis of the same size: most treat height and width alike."""
 
     def spend(self, steps: int) -> None:
         """Counts steps of the work.
@@ -203,13 +205,26 @@ class _Following:
             step = self.steps.get(key)
             if step is None:
                 self.budget.spend(sum(law.end for law in varying))
-                step = self.steps[key] = self.step(applied, inputs, varying)
+                step = self.steps[key] = self.shared(applied, inputs, varying)
             self.shapes.append(step.outputs or _nothing(applied))
             if step.accepted is not None:
                 self.refuse(node, applied, inputs, step.accepted)
             if step.same is not None:
                 self.same = _both(self.same, step.same)
                 self.changing.append(node.index)
+
+    def shared(self, applied: Applied, inputs: _Dims, varying: list[Law]) -> _Step:
+        """What a layer does to the axis; or did to another one, with the map on its side."""
+        layer, known = applied.layer, self.budget.known
+        about = (id(layer), applied.inputs, self.axis.size)
+        if all(len(set(tensor.space)) == 1 and tensor.rank == 2 for tensor in applied.inputs) and layer.is_isotropic:
+            turned = known.get((*about, tuple([(dims[0], dims[2], dims[1]) for dims in inputs])))
+            if turned is not None:
+                step = turned[1]
+                return step._replace(outputs=tuple([(d[0], d[2], d[1]) if len(d) == 3 else d for d in step.outputs]))
+        step = self.step(applied, inputs, varying)
+        known[*about, tuple(inputs)] = (layer, step)  # the layer, so that nothing else gets its identity
+        return step
 
     def of_input(self, node: Node, applied: Applied) -> Dims:
         dims: list[Law | Size] = list(applied.outputs[0].dims)

@@ -33,7 +33,7 @@ def command(
     inputs: Inputs = None,
     parameters: Parameters = None,
 ) -> None:
-    """Explain an error code, a lint rule, a layer, or why a network is as it is.
+    """Explain a code, a rule, a layer, or a network.
 
     Of a network, the sizes, the receptive field, the parameters and the costs of one of its layers, each with its
     formula and numbers, and the lines of the spec that made it.

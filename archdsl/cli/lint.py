@@ -46,7 +46,7 @@ def command(
     parameters: Parameters = None,
     inputs: Inputs = None,
 ) -> None:
-    """Find what runs but hardly as meant, or hardly as well as it could.
+    """Find what runs, but hardly as meant or as well as it could.
 
     `archdsl explain RULE` has a page of each rule. Rules are switched off in pyproject.toml, or by comments.
     """

@@ -27,6 +27,7 @@ class Activation(Layer):
     Where torch takes the derivative from the result, in place or not, the activation is not rewritable.
     """
 
+    treats_axes_alike: ClassVar[bool] = True
     family: ClassVar[str] = "activation"
 
     def lower(self, *inputs: Tensor) -> Call:

@@ -37,6 +37,7 @@ _BIAS_FEATURES = 512
 class _Attention(Layer):
     """Mixes positions by how much their features have in common, in several heads."""
 
+    treats_axes_alike: ClassVar[bool] = True
     family: ClassVar[str] = "attention"
     rewritable: ClassVar[bool] = True
 

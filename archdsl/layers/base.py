@@ -294,8 +294,15 @@ class Layer(BaseModel):
     """The names of buffers that hold whole numbers."""
     wants_channels_last: ClassVar[bool] = False
     """Whether it keeps a copy of a map that does not lie in memory with its channels last, in place of the map."""
+    treats_axes_alike: ClassVar[bool] = False
+    """Whether a map on its side gives the result on its side, by the same module, where no argument is for one axis."""
     torch_name: ClassVar[str] = ""
     """What it is called in torch, for the reference page."""
+
+    @property
+    def is_isotropic(self) -> bool:
+        """Whether, with these arguments, all spatial axes are treated alike."""
+        return self.treats_axes_alike and not any(type(value) is tuple for value in self.__dict__.values())
 
     @property
     def works_in_place(self) -> bool:

@@ -46,6 +46,7 @@ PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
 class Conv(Layer):
     """Slides a learned kernel over the map."""
 
+    treats_axes_alike: ClassVar[bool] = True
     word: ClassVar[str] = "conv"
     family: ClassVar[str] = "convolution"
     accepts: ClassVar[tuple[Kind, ...]] = ("map",)
@@ -159,6 +160,7 @@ def _windows(
 class ConvTranspose(Layer):
     """Slides a learned kernel over the output: a convolution's backward pass, used to enlarge a map."""
 
+    treats_axes_alike: ClassVar[bool] = True
     word: ClassVar[str] = "upconv"
     aliases: ClassVar[tuple[str, ...]] = ("deconv", "conv_transpose")
     family: ClassVar[str] = "convolution"

@@ -25,6 +25,7 @@ from archdsl.layers.tensor import Kind, Tensor
 class _Matrix(Layer):
     """Multiplies features with a learned matrix."""
 
+    treats_axes_alike: ClassVar[bool] = True
     family: ClassVar[str] = "linear"
     rewritable: ClassVar[bool] = True
 

@@ -13,6 +13,7 @@ from archdsl.layers.tensor import ANY, Size, Tensor, agree, meet
 class Merge(Layer):
     """Joins values of equal shape, element by element; sizes of 1 stretch, as in torch."""
 
+    treats_axes_alike: ClassVar[bool] = True
     family: ClassVar[str] = "merge"
     inputs: ClassVar[tuple[int, int | None]] = (2, None)
     is_module: ClassVar[bool] = False
@@ -138,6 +139,7 @@ class Mean(Merge):
 class Concatenate(Layer):
     """Puts the channels of the branches one after the other; all other sizes must be equal."""
 
+    treats_axes_alike: ClassVar[bool] = True
     word: ClassVar[str] = "cat"
     aliases: ClassVar[tuple[str, ...]] = ("concat",)
     family: ClassVar[str] = "merge"

@@ -32,6 +32,7 @@ from archdsl.layers.tensor import Kind, Tensor, product
 class _Normalization(Layer):
     """Normalises, then scales and shifts each channel by learned numbers."""
 
+    treats_axes_alike: ClassVar[bool] = True
     family: ClassVar[str] = "normalization"
     rewritable: ClassVar[bool] = True
 
@@ -209,6 +210,7 @@ class LayerNorm(_Normalization):
 class RMSNorm(Layer):
     """Divides by the root mean square of the channels at each position."""
 
+    treats_axes_alike: ClassVar[bool] = True
     word: ClassVar[str] = "rmsnorm"
     channels_last: ClassVar[bool] = True
     family: ClassVar[str] = "normalization"
@@ -249,6 +251,7 @@ class RMSNorm(Layer):
 class LocalResponseNorm(Layer):
     """Divides each value by the energy of the neighbouring channels at its position."""
 
+    treats_axes_alike: ClassVar[bool] = True
     word: ClassVar[str] = "lrn"
     family: ClassVar[str] = "normalization"
     accepts: ClassVar[tuple[Kind, ...]] = ("map",)

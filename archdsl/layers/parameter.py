@@ -46,6 +46,7 @@ class _Learned(Layer):
 class LayerScale(_Learned):
     """Multiplies each channel by a learned number, which begins small (CaiT, Touvron et al., 2021)."""
 
+    treats_axes_alike: ClassVar[bool] = True
     word: ClassVar[str] = "layer_scale"
     rewritable: ClassVar[bool] = True
     operations_per_value: ClassVar[int | None] = 1
@@ -73,6 +74,7 @@ class LayerScale(_Learned):
 class L2Norm(_Learned):
     """Scales the channels of each position to length 1, then each by a learned number (ParseNet, Liu et al., 2015)."""
 
+    treats_axes_alike: ClassVar[bool] = True
     word: ClassVar[str] = "l2norm"
     family: ClassVar[str] = "normalization"
     rewritable: ClassVar[bool] = True

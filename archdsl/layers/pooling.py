@@ -55,6 +55,7 @@ class _Pool(Layer):
 class _WindowPool(_Pool):
     """Pools over a window that slides."""
 
+    treats_axes_alike: ClassVar[bool] = True
     accepts: ClassVar[tuple[Kind, ...]] = ("map",)
     conversions: ClassVar[Mapping[Kind, str]] = TO_MAP
     rewritable: ClassVar[bool] = True
@@ -173,6 +174,7 @@ class AvgPool(_WindowPool):
 class _AdaptivePool(_Pool):
     """Pools to a given size, whatever comes in."""
 
+    treats_axes_alike: ClassVar[bool] = True
     accepts: ClassVar[tuple[Kind, ...]] = ("map",)
     conversions: ClassVar[Mapping[Kind, str]] = TO_MAP
     rewritable: ClassVar[bool] = True

@@ -37,6 +37,7 @@ _LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 class Resampling(Layer):
     """Changes the sizes of a map."""
 
+    treats_axes_alike: ClassVar[bool] = True
     family: ClassVar[str] = "resampling"
     accepts: ClassVar[tuple[Kind, ...]] = ("map",)
     conversions: ClassVar[Mapping[Kind, str]] = TO_MAP

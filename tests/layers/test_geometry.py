@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from archdsl.layers import Reach, Resampled, TransposedWindow, Window
+from archdsl.layers import Reach, Resampled, Tensor, TransposedWindow, Window
 
 from .examples import EXAMPLES, Example, example
 from .test_against_torch import build
@@ -185,3 +185,29 @@ def test_open_sizes_stay_open_where_they_change() -> None:
 
 def test_a_huge_kernel_costs_nothing() -> None:
     assert len(TransposedWindow(2**48, 3, 0, 0, 2).taps(1)) == 2**48 // 3
+
+
+def on_its_side(tensor: Tensor) -> Tensor:
+    if tensor.kind != "map" or tensor.rank != 2:
+        return tensor
+    channels, height, width = tensor.dims
+    return Tensor("map", (channels, width, height))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+def test_what_treats_axes_alike_gives_the_same_on_its_side(example: Example) -> None:
+    """Which sizes are legal along one axis is taken from the other."""
+    layer, tensors = example
+    if not layer.is_isotropic or any(tensor.kind != "map" or tensor.rank != 2 for tensor in tensors):
+        return
+    turned = tuple(map(on_its_side, tensors))
+    assert [p.code for p in layer.check(*turned)] == []
+    assert layer.output(*turned) == on_its_side(layer.output(*tensors))  # type: ignore[arg-type]
+    for fact in ("weights", "buffers", "lower"):
+        assert getattr(layer, fact)(*turned) == getattr(layer, fact)(*tensors)
+
+
+def test_most_layers_treat_axes_alike() -> None:
+    known = {e.layer.word for e in EXAMPLES if e.layer.is_isotropic}
+    assert {"conv", "upconv", "pool", "avgpool", "bn", "relu", "add", "cat", "upsample", "pad", "gap"} <= known
+    assert not example("conv", {"channels": 4, "kernel": (1, 3)}, "8x9x8").layer.is_isotropic
