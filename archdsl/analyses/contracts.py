@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from archdsl.analyses.counts import total
+from archdsl.analyses.facts import ASKED, FACTS, Scope
 from archdsl.diagnostics.model import Label, error, nearest
 from archdsl.elaborate.builder import TooMuchError
 from archdsl.elaborate.values import MISSING, OPEN, SILENT, Env, describe, is_number
 from archdsl.syntax import tree
 
 if TYPE_CHECKING:
-    from archdsl.analyses.fields import AxisField, Field
+    from archdsl.analyses.fields import Field
     from archdsl.analyses.sizes import AxisSizes
     from archdsl.diagnostics.model import Diagnostic
     from archdsl.elaborate.elaborator import Elaboration
@@ -41,80 +41,6 @@ def contracts(
     return findings[before:]
 
 
-_ASKED = 4
-"""What a fact takes at most, in steps for each layer."""
-
-
-class _Scope:
-    """What a contract is about: the whole network, or the layers at a path."""
-
-    def __init__(self, graph: Graph, counts: tuple[Counts, ...], fields: tuple[Field, ...], path: str | None) -> None:
-        self.graph = graph
-        self.all_fields = fields
-        inside = path and f"{path}."
-        self.nodes = [node for node in graph.nodes if not inside or node.path == path or node.path.startswith(inside)]
-        self.fields = tuple([fields[node.index] for node in self.nodes])
-        self.counts = total(tuple([counts[node.index] for node in self.nodes]))
-        self.path = path
-
-    def out(self) -> Any:
-        """What flows out of it."""
-        from archdsl.graph import Value
-
-        if self.path is None:
-            return self.graph.outputs[0].value if self.graph.outputs else SILENT
-        given = [each.outputs for each in self.graph.activations if each.path == self.path and each.outputs]
-        return given[0][0] if given else Value(self.nodes[-1].index)
-
-    def smallest_field(self) -> Any:
-        """The least field of a single path to the last layer that has one."""
-        from archdsl.analyses.units import smallest
-
-        best = smallest(self.graph, self.all_fields)
-        for node, field in zip(reversed(self.nodes), reversed(self.fields), strict=True):
-            if field.axes and (steps := best[node.index]):
-                return min(step.axis.size for step in steps)
-        return OPEN
-
-    def misaligned(self) -> int:
-        """In how many places branches meet that look at different places of the input."""
-        from archdsl.analyses.units import shifts
-
-        inside = {node.index for node in self.nodes}
-        return len({shift.node for shift in shifts(self.graph, self.all_fields)} & inside)
-
-    def dropped(self) -> Any:
-        """How many rows and columns at the ends of maps no window covers, over all layers."""
-        from archdsl.analyses.sizes import borders
-
-        if not _is_closed(self.graph):
-            return OPEN
-        inside = {node.index for node in self.nodes}
-        return sum(border.unseen for border in borders(self.graph) if border.node in inside)
-
-
-def _is_closed(graph: Graph) -> bool:
-    return all(isinstance(size, int) for port in graph.inputs for size in port.tensor.dims)
-
-
-_FACTS: Final[Mapping[str, Callable[[_Scope], Any]]] = {
-    "params": lambda scope: scope.counts.parameters,
-    "parameters": lambda scope: scope.counts.parameters,
-    "trainable": lambda scope: scope.counts.parameters,
-    "buffers": lambda scope: scope.counts.buffers,
-    "macs": lambda scope: OPEN if scope.counts.macs is None else scope.counts.macs,
-    "flops": lambda scope: OPEN if scope.counts.macs is None else 2 * scope.counts.macs,
-    "rf": lambda scope: last_field(scope.fields),
-    "field": lambda scope: last_field(scope.fields),
-    "smallest_field": _Scope.smallest_field,
-    "misaligned": _Scope.misaligned,
-    "dropped": _Scope.dropped,
-    "layers": lambda scope: len([node for node in scope.nodes if node.inputs]),
-    "out": _Scope.out,
-}
-"""What a contract can name, of the whole network or of what stands at a path."""
-
-
 class _Deciding:
     """Proves and refutes the contracts of one network."""
 
@@ -131,7 +57,7 @@ class _Deciding:
         self.fields = fields
         self.questions = questions
         self.asked: dict[str, Question | None] = {}
-        self.scopes: dict[str | None, _Scope] = {}
+        self.scopes: dict[str | None, Scope] = {}
         self.known: dict[tuple[str | None, str], Any] = {}
         self.axes: list[AxisSizes] | str | None = None
         self.open_inputs = [
@@ -190,9 +116,9 @@ class _Deciding:
         self.walker.report("unknown-name", f"nothing here has the path `{path}`", statement.at, env, help=help)
         return False
 
-    def scope(self, path: str | None) -> _Scope:
+    def scope(self, path: str | None) -> Scope:
         if path not in self.scopes:
-            self.scopes[path] = _Scope(self.graph, self.counts, self.fields, path)
+            self.scopes[path] = Scope(self.graph, self.counts, self.fields, path)
         return self.scopes[path]
 
     def introduce(self, statement: tree.Expect, env: Env, path: str | None) -> list[Question] | None:
@@ -202,7 +128,7 @@ class _Deciding:
         for name in sorted(_named(statement)):
             if env.find(name) is not MISSING:
                 continue
-            if name in _FACTS:
+            if name in FACTS:
                 env.names[name] = self.fact(name, path, statement, env)
             elif (question := self.question(name)) is not None:
                 if path is not None:
@@ -218,7 +144,7 @@ class _Deciding:
             else:
                 unknown = True
         if unknown:  # a mistake, perhaps: then one of these is what was meant
-            env.names.update({each: SILENT for each in _FACTS if env.find(each) is MISSING})
+            env.names.update({each: SILENT for each in FACTS if env.find(each) is MISSING})
         return found
 
     def misuses_sizes(self, statement: tree.Expect, path: str | None, env: Env) -> bool:
@@ -240,8 +166,8 @@ class _Deciding:
     def fact(self, name: str, path: str | None, statement: tree.Expect, env: Env) -> Any:
         key = (path, name)
         if key not in self.known:
-            self.walker.builder.spend(_ASKED * len(self.graph.nodes), statement, env)
-            self.known[key] = _FACTS[name](self.scope(path))
+            self.walker.builder.spend(ASKED * len(self.graph.nodes), statement, env)
+            self.known[key] = FACTS[name](self.scope(path))
         return self.known[key]
 
     # ------------------------------------------------------------ multiples
@@ -374,13 +300,3 @@ def impossible(graph: Graph, open_axes: tuple[AxisSizes, ...]) -> list[Diagnosti
         help = demand.problem.help or "give both branches as much padding as their windows take, or crop the larger one"
         found.append(error("no-size", message, node.span, labels=labels, notes=notes, help=help))
     return found
-
-
-def last_axes(fields: tuple[Field, ...]) -> tuple[AxisField, ...] | None:
-    """The local field of the last layer that has one."""
-    return next((field.axes for field in reversed(fields) if field.axes), None)
-
-
-def last_field(fields: tuple[Field, ...]) -> object:
-    axes = last_axes(fields)
-    return min(axis.size for axis in axes) if axes else OPEN

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from archdsl.analyses.contracts import last_axes
+from archdsl.analyses.facts import last_axes
 from archdsl.lowering.memory import inference, training
 from archdsl.lowering.modules import planned
 from archdsl.reports.build import dims_of, field_report

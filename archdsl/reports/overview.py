@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from archdsl.analyses.contracts import last_axes
+from archdsl.analyses.facts import last_axes
 from archdsl.reports.build import field_report
 from archdsl.reports.numbers import shape
 from archdsl.reports.schema import FieldReport
