@@ -108,7 +108,8 @@ def test_the_package_evaluates_and_unpickles_nothing() -> None:
             if isinstance(node, ast.Call):
                 name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
                 owner = node.func.value if isinstance(node.func, ast.Attribute) else None
-                if isinstance(owner, ast.Name) and (owner.id, name) in {("json", "loads"), ("tomllib", "loads"), ("re", "compile")}:
+                harmless = {("json", "loads"), ("tomllib", "loads"), ("re", "compile")}
+                if isinstance(owner, ast.Name) and (owner.id, name) in harmless:
                     continue
                 if any(keyword.arg == "shell" for keyword in node.keywords):
                     found.append((path.name, "shell"))
