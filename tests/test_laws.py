@@ -36,6 +36,10 @@ from archdsl.reports import FORMATS, renderer
 net = archdsl.load("resnet18", classes=10)
 assert not net.diagnostics
 assert not net.lint()
+assert net.sizes().axes and net.memory().saved and net.cost(device="h200").totals.seconds and net.explain_count()
+assert net.field("layer4.0.conv1").unit and net.explain("conv1") and net.diff(archdsl.load("resnet18")).totals
+asked = "expect peak_memory(train) < 1GiB and seconds(h200) < 1"
+assert archdsl.parse("net a { input 3x8x8\\n conv 8 k3\\n " + asked + "\\n expect sizes multiple_of 2 }").ok
 assert archdsl.parse("net a { input 3x8x8\\n conv 8 k9 }").diagnostics
 for format in FORMATS:
     assert renderer(format)(net.report())
