@@ -272,15 +272,23 @@ def planned(graph: Graph) -> Plan:
     """The plan of a network without errors."""
     used = uses(graph)
     root = runs(graph, used)
-    late: frozenset[int] = frozenset()
-    if any(output.training_only for output in graph.outputs):
-        needed = graph.evaluated()
-        late = frozenset(
-            step.first if isinstance(step, Run) else step.index
-            for step in root.steps
-            if needed.isdisjoint(range(step.first, step.stop) if isinstance(step, Run) else (step.index,))
-        )
+    late = _late(graph, root) if any(output.training_only for output in graph.outputs) else frozenset()
     return Plan(graph, root, lowered(graph, used), names_inside(graph), late)
+
+
+def _late(graph: Graph, root: Run) -> frozenset[int]:
+    """The first nodes of the steps without which evaluation does."""
+    needed = graph.evaluated()
+    read: set[int] = set()
+    """The nodes from which a step takes something that evaluation runs, if only since it is a module."""
+    late = []
+    for step in reversed(root.steps):
+        inside = range(step.first, step.stop) if isinstance(step, Run) else range(step.index, step.index + 1)
+        if needed.isdisjoint(inside) and read.isdisjoint(inside):
+            late.append(inside.start)
+        else:
+            read.update(value.node for value in step.inputs)
+    return frozenset(late)
 
 
 def _may_overwrite(graph: Graph, homes: list[int], node: Node, used: Uses) -> bool:

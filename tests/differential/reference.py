@@ -716,7 +716,7 @@ class Reference:
                 raise RefusedError("nothing is left of it, or samples are mixed")
             if x.numel() > MOST_VALUES:
                 raise TooLargeError
-        if isinstance(run, _MAX_POOLS) and results[0].isneginf().any() and not xs[0].isneginf().any():
+        if isinstance(run, _MAX_POOLS) and run(torch.zeros_like(xs[0])).isneginf().any():
             raise RefusedError("a window sees nothing but padding")  # and torch's backward pass then writes anywhere
         if not _meant(layer, tensors, results):
             raise RefusedError("torch makes something else of it than what is written")
