@@ -169,6 +169,11 @@ class Graph:
     size_reads: tuple[SizeRead, ...] = ()
     """The sizes for which the spec asks, but for channels of maps and tokens."""
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether every size of the inputs is a number."""
+        return all(isinstance(size, int) for port in self.inputs for size in port.tensor.dims)
+
     def tensor(self, value: Value) -> Tensor:
         return self.applied[value.node].outputs[value.output]
 

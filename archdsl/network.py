@@ -124,7 +124,7 @@ class Network:
     @cached_property
     def open_axes(self) -> tuple[AxisSizes, ...]:
         """Which sizes the network takes along each axis that is open; of one that is not decided, nothing."""
-        if all(isinstance(size, int) for port in self.graph.inputs for size in port.tensor.dims):
+        if self.graph.is_closed:
             return ()
         from archdsl.analyses.sizes import open_axes
 

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from archdsl.errors import ArchError
-from archdsl.layers.tensor import product
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -154,20 +151,3 @@ class Roof(NamedTuple):
         if not work.bytes or work.flops is None:
             return None
         return "compute" if work.flops / self.peak >= work.bytes / self.bandwidth else "memory"
-
-
-def check_sizes(graph: Graph) -> None:
-    """Every size of the inputs must be known.
-
-    Raises:
-        ArchError: where one is open.
-    """
-    for port in graph.inputs:
-        if product(port.tensor.dims) is None:
-            opened = [size for size in port.tensor.dims if not isinstance(size, int)]
-            example = "x".join(str(size) if isinstance(size, int) else "224" for size in port.tensor.dims)
-            named = f"{port.name}={example}" if len(graph.inputs) > 1 else example
-            raise ArchError(
-                f"the cost depends on {' and '.join(dict.fromkeys(map(str, opened)))} of {port.name}, {port.tensor}, "
-                f"which {'are' if len(set(opened)) > 1 else 'is'} open; give a size: --input {named}"
-            )

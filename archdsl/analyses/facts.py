@@ -58,14 +58,10 @@ class Scope:
         """How many rows and columns at the ends of maps no window covers, over all layers."""
         from archdsl.analyses.sizes import borders
 
-        if not _is_closed(self.graph):
+        if not self.graph.is_closed:
             return OPEN
         inside = {node.index for node in self.nodes}
         return sum(border.unseen for border in borders(self.graph) if border.node in inside)
-
-
-def _is_closed(graph: Graph) -> bool:
-    return all(isinstance(size, int) for port in graph.inputs for size in port.tensor.dims)
 
 
 FACTS: Final[Mapping[str, Callable[[Scope], Any]]] = {

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from archdsl.analyses.cost import RULES, Roof, Rule, Work, check_sizes, works
+from archdsl.analyses.cost import RULES, Roof, Rule, Work, works
 from archdsl.analyses.devices import DTYPES, Device, device
 from archdsl.diagnostics.model import nearest
 from archdsl.errors import ArchError
 from archdsl.records import Record, record
+from archdsl.reports.closed import check_sizes
 from archdsl.reports.numbers import clean, duration, engineering, moved, percent, rate, ratio, thousands
 from archdsl.reports.schema import Port, Report
 
@@ -132,7 +133,7 @@ def build_cost(network: Network, batch: int, dtype: str, given: str | Path | Dev
     machine = None if given is None else device(given)
     roof = None if machine is None else Roof(machine.rate(dtype), machine.bandwidth)
     graph = network.graph
-    check_sizes(graph)
+    check_sizes(graph, "the cost")
     done = works(graph, chosen, batch, size)
     seconds = [roof.seconds(work) for work in done] if roof else [None] * len(done)
     whole = _sum(seconds) if roof else None

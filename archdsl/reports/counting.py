@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from archdsl.analyses.cost import BIASES, FIRST_TERMS, Part, Rule, check_sizes, kinds
+from archdsl.analyses.cost import BIASES, FIRST_TERMS, Part, Rule, kinds
+from archdsl.reports.closed import check_sizes
 from archdsl.reports.cost import rule_called
 from archdsl.reports.numbers import clean, engineering, thousands
 
@@ -77,7 +78,7 @@ def build_comparison(network: Network, first: str, second: str, batch: int = 1) 
     """
     one, two = rule_called(first), rule_called(second)
     graph = network.graph
-    check_sizes(graph)
+    check_sizes(graph, "the cost")
     found: dict[str, list[Part]] = {}
     silent: dict[str, None] = {}
     for node, several in kinds(graph):

@@ -230,14 +230,13 @@ def _totals(old: Network, new: Network) -> Iterator[NumberChange]:
         axes = last_axes(network.fields)
         floats = totals.parameters + totals.buffers - totals.integers
         plan = planned(network.graph)
-        is_closed = all(port.tensor.elements is not None for port in network.graph.inputs)
         return {
             "layers": sum(bool(node.inputs) for node in network.graph.nodes),
             "parameters": totals.parameters,
             "macs": totals.macs,
             "bytes": 4 * floats + 8 * totals.integers,
-            "inference_memory": inference(plan).peak(1) if is_closed else None,
-            "training_memory": training(plan).peak(_BATCH) if is_closed else None,
+            "inference_memory": inference(plan).peak(1) if network.graph.is_closed else None,
+            "training_memory": training(plan).peak(_BATCH) if network.graph.is_closed else None,
             "field": min(axis.size for axis in axes) if axes else None,
         }
 

@@ -13,6 +13,7 @@ from archdsl.errors import ArchError
 from archdsl.lowering.memory import ITEM_BYTES, OPTIMIZERS, inference, training
 from archdsl.lowering.modules import planned
 from archdsl.records import Record, record
+from archdsl.reports.closed import check_sizes
 from archdsl.reports.numbers import binary_bytes, clean, percent
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ def build_memory(
             raise ArchError(f"there is no {name} {value!r}; choose from {', '.join(known)}")
     if not 1 <= batch <= limits.BATCH:
         raise ArchError(f"a batch has 1 to {limits.BATCH:,} samples, got {batch}")
-    graph = closed(network)
+    graph = network.checked().graph
+    check_sizes(graph, "the memory")
     plan = planned(graph)
     evaluated = inference(plan, dtype, device)
     trained = training(plan, dtype, optimizer, device)
@@ -117,19 +119,6 @@ def build_memory(
         saved=sum(layer.bytes for layer in layers),
         layers=tuple(layers),
     )
-
-
-def closed(network: Network) -> Graph:
-    """The graph of a network without errors all of whose sizes are known."""
-    graph = network.checked().graph
-    for port in graph.inputs:
-        if port.tensor.elements is None:
-            numbers = "x".join(str(size) if isinstance(size, int) else "224" for size in port.tensor.dims)
-            raise ArchError(
-                f"how much memory {network.name} takes depends on sizes that are open: {port.name} is {port.tensor}; "
-                f"give them, as in --input {numbers}"
-            )
-    return graph
 
 
 def _run(graph: Graph, timeline: Timeline, batch: int, budget: int | None) -> RunMemory:

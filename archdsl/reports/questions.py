@@ -27,7 +27,6 @@ class Questions:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.is_closed = all(port.tensor.elements is not None for port in graph.inputs)
 
     def __call__(self, name: str) -> Question | None:
         if name not in self.names:
@@ -55,7 +54,7 @@ class Questions:
         required: tuple[str, ...] = (),
     ) -> Question:
         def asked(**given: Any) -> tuple[Any, tuple[str, ...]]:
-            return answer(**given) if self.is_closed else (OPEN, ())
+            return answer(**given) if self.graph.is_closed else (OPEN, ())
 
         return Question(name, words, asked, _ASKED * len(self.graph.nodes), required)
 

@@ -192,7 +192,7 @@ def _is_whole(network: Network) -> bool:
 def _candidates(network: Network) -> Iterator[Network]:
     """The network as it is; where its sizes are open or do not suit, at some that often do, and then with open ones."""
     ports = network.graph.inputs
-    if all(isinstance(size, int) for port in ports for size in port.tensor.dims):
+    if network.graph.is_closed:
         yield network
         if _is_whole(network):
             return

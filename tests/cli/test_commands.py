@@ -8,8 +8,10 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from archdsl.cli import build
+from archdsl.cli.app import app
 from archdsl.layers import STANDARD
 from archdsl.reports import FORMATS
 
@@ -121,10 +123,26 @@ def test_memory_says_the_peak_and_what_fits(run: Run) -> None:
     assert "not one sample in training" in run("memory", "good.arch", "--fits", "1KiB").out
 
 
+def test_the_words_of_the_command_line_are_those_of_the_tables() -> None:
+    """They are written there again, so that the help is printed without what knows them."""
+    from archdsl.analyses.devices import DTYPES
+    from archdsl.cli import cost
+    from archdsl.lowering.memory import ITEM_BYTES, OPTIMIZERS
+
+    def words(command: str, option: str) -> set[str]:
+        parameters = get_command(app).commands[command].params  # type: ignore[attr-defined]
+        (metavar,) = (each.metavar for each in parameters if option in each.opts)
+        return set(metavar.split("|"))
+
+    assert tuple(DTYPES) == cost.DTYPES
+    assert words("memory", "--dtype") == set(ITEM_BYTES)
+    assert words("memory", "--optimizer") == set(OPTIMIZERS)
+
+
 def test_memory_of_what_it_cannot_know(run: Run) -> None:
     ran = run("memory", "open.arch")
     assert ran.code == 2
-    assert "give them, as in --input 3x224x224" in ran.err
+    assert "which are open; give a size: --input 3x224x224" in ran.err
     assert run("memory", "open.arch", "--input", "3x32x32").code == 0
     assert run("memory", "bad.arch").code == 1
     for wrong in (("--fits", "much"), ("--batch", "0"), ("--optimizer", "adamx"), ("--dtype", "float23")):

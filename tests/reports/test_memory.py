@@ -206,7 +206,12 @@ def test_what_cannot_be_said_is_refused() -> None:
     for wrong in ({"dtype": "float31"}, {"optimizer": "adamx"}, {"batch": 0}, {"batch": 10**9}):
         with pytest.raises(ArchError, match=r"choose from|a batch has"):
             network.memory(**wrong)  # type: ignore[arg-type]
-    with pytest.raises(ArchError, match=re.escape("image is 3xHxW; give them, as in --input 3x224x224")):
+    with pytest.raises(
+        ArchError,
+        match=re.escape(
+            "the memory depends on H and W of image, 3xHxW, which are open; give a size: --input 3x224x224"
+        ),
+    ):
         archdsl.load("unet").memory()
     with pytest.raises(SpecError):
         archdsl.parse("net n { input 3x8x8\n conv 4 k99 }").memory()
