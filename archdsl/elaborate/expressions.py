@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
 from archdsl import limits
-from archdsl.diagnostics.model import Label
+from archdsl.diagnostics.model import Label, nearest
 from archdsl.elaborate import meant
 from archdsl.elaborate.functions import FUNCTIONS
 from archdsl.elaborate.origins import blamed, facts
@@ -300,9 +301,10 @@ class Expressions:
             name = argument.name.text if argument.name else next(homes, None)
             if name is None or name not in question.parameters or name in given:
                 takes = ("|".join(words) if words else f"{of}=..." for of, words in question.parameters.items())
-                self.wrong(
-                    node, env, f"{question.name} cannot take `{_text(argument, env)}`", f"it takes {', '.join(takes)}"
-                )
+                known = chain(question.parameters, *filter(None, question.parameters.values()))
+                near = nearest(name or word or "", known)
+                help = f"did you mean `{near}`?" if near else f"it takes {', '.join(takes)}"
+                self.wrong(argument, env, f"{question.name} cannot take `{_text(argument, env)}`", help)
                 return SILENT
             words = question.parameters[name]
             if words is None:

@@ -189,6 +189,13 @@ def test_memory_asked_wrongly(asked: str) -> None:
     assert finding(asked).code == "bad-expression"
 
 
+def test_a_word_nearly_right_is_told() -> None:
+    found = finding("peak_memory(batch=32, trian) <= 8GiB")
+    assert (found.span.text, found.help) == ("trian", "did you mean `train`?")
+    found = finding("peak_memory(bach=32) <= 8GiB")
+    assert (found.span.text, found.help) == ("bach=32", "did you mean `batch`?")
+
+
 def test_memory_of_open_sizes_is_undecided() -> None:
     assert finding("peak_memory() < 1GiB", "\n  input 3xHxW\n  conv 4\n").code == "undecided"
 
