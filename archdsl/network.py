@@ -206,7 +206,8 @@ class Network:
         """
         from archdsl.reports.sizes import build_sizes
 
-        return build_sizes(self)
+        with paused():
+            return build_sizes(self)
 
     def explain(self, path: str) -> str:
         """Why a layer or a module has its sizes, field, parameters and costs, with the formulas, in Markdown.

@@ -8,7 +8,6 @@ themselves (cuDNN's workspaces), what the allocator rounds up, and the context o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import prod
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from archdsl.graph import Value
@@ -326,7 +325,7 @@ class _Walk:
                 if value in self.trained:
                     passes = node.layer.shares_gradient and not self.stretches(node, tensor)
                     leaving.append((value, heap.hold(pieces[0]) if passes else heap.new(self.bytes(tensor))))
-            weights = sum(map(prod, applied.weights.values())) * self.item if applied.counts.parameters else 0
+            weights = applied.counts.parameters * self.item
             again = node.path in seen  # a shared module's gradient is made anew, and added
             if weights and not again:
                 seen.add(node.path)

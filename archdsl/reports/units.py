@@ -87,7 +87,7 @@ class LayerField(_Model):
 
 
 def layer_field(network: Network, path: str, at: Sequence[int] | None = None) -> LayerField:
-    """The receptive field of a layer, and of one of its units: by default the one in the middle.
+    """The receptive field of a layer, or of what flows out of a module, and of a unit: by default that in the middle.
 
     Raises:
         SpecError: where the network has errors.
@@ -96,10 +96,14 @@ def layer_field(network: Network, path: str, at: Sequence[int] | None = None) ->
     """
     graph = network.checked().graph
     node = next((each for each in graph.nodes if each.path == path), None)
+    if node is None:  # a module: what flows out of it
+        module = next((each for each in graph.activations if path and each.path == path and each.outputs), None)
+        node = graph.nodes[module.outputs[0].node] if module is not None else None
     if node is None:
         from archdsl.reports.derivation import not_there
 
         raise NotFoundError(not_there(graph, path))
+    path = node.path
     field = network.fields[node.index]
     local = field.axes if field.axes and field != CONSTANT else ()
     least, most = smallest(graph, network.fields), largest(graph, network.fields)

@@ -216,6 +216,11 @@ def test_what_is_not_there_is_said(arguments: list[str], said: str) -> None:
     assert said in found.stderr.replace("\n", " ").replace("│", "").replace("  ", " ")
 
 
+def test_a_module_is_what_flows_out_of_it() -> None:
+    net = archdsl.load("resnet18")
+    assert net.field("layer2", (3, 5)) == net.field("layer2.1.relu2", (3, 5))
+
+
 def test_what_sees_all_says_by_what() -> None:
     assert "the whole input has its say, by avgpool" in CliRunner().invoke(app, ["field", "resnet50", "fc"]).stdout
 
