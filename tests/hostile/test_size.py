@@ -13,6 +13,7 @@ import pytest
 from archdsl import limits
 from archdsl.diagrams.dot import dot
 from archdsl.diagrams.scene import scene
+from archdsl.layers.applied import MEMORY
 from archdsl.layers.catalog import STANDARD
 from archdsl.loading import buildable
 from archdsl.network import Network
@@ -118,7 +119,8 @@ def peak() -> int:
 
 
 def work(text: str, stage: str) -> int:
-    """What a stage does, without what is done but once in a process."""
+    """What a stage does, without what is done but once in a process, and whatever the process remembers so far."""
+    MEMORY.clear()  # or it is trimmed where the tests before have filled it, perhaps between the two lines below
     STAGES[stage](network(text))
     made = network(text)
     return calls(lambda: STAGES[stage](made))
