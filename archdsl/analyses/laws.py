@@ -152,12 +152,12 @@ def settled(laws: Sequence[Law], numbers: Sequence[int] = ()) -> tuple[int, int]
         raise UndecidedError(f"its sizes repeat only after more than {PERIOD:,} of the input's")
     start = max(law.start for law in laws)
     steps = [law.advance * (period // law.period) for law in laws] + [0] * len(numbers)
+    pairs = [(i, j) for i in range(len(laws)) for j in range(i + 1, len(steps)) if steps[i] != steps[j]]
     latest = start
-    for rest in range(period):
+    for rest in range(period) if pairs else ():
         here = [law(start + rest) for law in laws] + list(numbers)
-        for i, (a, step) in enumerate(zip(here, steps, strict=True)):
-            for b, other in zip(here[i + 1 :], steps[i + 1 :], strict=True):
-                if a is not None and b is not None and step != other and (a - b) * (step - other) <= 0:
-                    turns = abs(a - b) // abs(step - other) + 1
-                    latest = max(latest, start + turns * period)
+        for i, j in pairs:
+            a, b, step = here[i], here[j], steps[i] - steps[j]
+            if a is not None and b is not None and (a - b) * step <= 0:
+                latest = max(latest, start + (abs(a - b) // abs(step) + 1) * period)
     return latest, period

@@ -324,7 +324,7 @@ class _Following:
         size = self.axis.size
         if not isinstance(size, int):
             return None
-        here = self.made(applied, inputs, size)
+        here = self.made(applied, inputs, size, accepted)
         numbers = [value for law in varying if (value := law(size)) is not None]
         start, period = settled(varying or [constant(0)], numbers)
         alone, turn = settled(varying or [constant(0)])
@@ -354,30 +354,34 @@ class _Following:
             for n in chain(*map(taken, (first, near, last))):
                 alike.setdefault(_order([law(n) for law in varying], numbers), []).append(n)
             asked = chain(*((*some[:FEW], *some[-FEW:]) for some in alike.values()))
-        if all(self.made(applied, inputs, n) in (None, here) for n in asked):
+
+        def is_same(n: int) -> bool:
+            return self.made(applied, inputs, n, accepted) in (None, here)
+
+        if all(map(is_same, asked)):
             return None
         start += period
-        return tabulated(lambda n: 0 if self.made(applied, inputs, n) in (None, here) else None, start, period, 0)
+        return tabulated(lambda n: 0 if is_same(n) else None, start, period, 0)
 
-    def made(self, applied: Applied, inputs: _Dims, n: int) -> Any:
+    def made(self, applied: Applied, inputs: _Dims, n: int, accepted: Law | None) -> Any:
         """What a layer is in torch at one size, with its weights; None where it takes no such size."""
         layer, tensors = applied.layer, _at(applied, inputs, n)
-        if tensors is None:
+        if tensors is None or (accepted is not None and accepted(n) is None):
             return None
         key = (id(layer), tensors)
-        if key not in self.modules:
-            takes = isinstance(self.ask(layer, tensors), tuple)
-            self.modules[key] = (
-                (dict(layer.weights(*tensors)), dict(layer.buffers(*tensors)), layer.lower(*tensors)) if takes else None
-            )
-        return self.modules[key]
+        found = self.modules.get(key)
+        if found is None:
+            self.budget.spend(ASKED * len(tensors))
+            found = (dict(layer.weights(*tensors)), dict(layer.buffers(*tensors)), layer.lower(*tensors))
+            self.modules[key] = found
+        return found
 
 
 def _at(applied: Applied, inputs: _Dims, n: int) -> tuple[Tensor, ...] | None:
     """What flows into a layer where the axis is `n`; None where that is nothing."""
     tensors = []
     for tensor, dims in zip(applied.inputs, inputs, strict=True):
-        here = tuple([d(n) if isinstance(d, Law) else d for d in dims])
+        here = tuple([n if d is IDENTITY else d(n) if isinstance(d, Law) else d for d in dims])
         if None in here:
             return None
         tensors.append(Tensor(tensor.kind, here, tensor.vocabulary))  # type: ignore[arg-type]  # none is None

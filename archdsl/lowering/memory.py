@@ -136,6 +136,15 @@ class _Heap:
             self.fixed -= self.shared[piece]
 
 
+class _Facts(NamedTuple):
+    """What a layer on its shapes comes to, in bytes: of its inputs and results for one sample, of its parameters."""
+
+    kept: Kept
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    parameters: int
+
+
 class _Walk:
     """Runs a plan with sizes."""
 
@@ -157,7 +166,7 @@ class _Walk:
         """How many backward passes still need each piece."""
         self.saved_bytes = 0
         self.kept: dict[int, int] = {}
-        self.known: dict[int, Kept] = {}
+        self.known: dict[int, _Facts] = {}
         self.moments: list[Moment] = []
         self.gradients = 0
         self.parameters, self.buffers = self.weights()
@@ -236,16 +245,17 @@ class _Walk:
     def node(self, node: Node) -> dict[Value, int]:
         """Runs one layer, and gives the piece of each result, held once."""
         heap, at = self.heap, self.at
-        layer, applied = node.layer, self.graph.applied[node.index]
+        layer = node.layer
         lowering = self.plan.lowered[node.index]
         assert lowering is not None
+        facts = self.facts(node)
+        kept = facts.kept
         values = self.results(node)
-        kept = self.keeps(node)
         idle = layer.trains_only and not self.training
         if layer.is_view or idle or lowering.overwrites:
             pieces = [heap.hold(at[node.inputs[0]]) for _ in values]
         else:
-            pieces = [heap.new(self.bytes(tensor)) for tensor in applied.outputs]
+            pieces = [heap.new(size) for size in facts.outputs]
         at.update(zip(values, pieces, strict=True))
         first = node.inputs[0]
         lies = first in self.channels_last
@@ -254,9 +264,8 @@ class _Walk:
         copied = layer.wants_channels_last and not lies
         if self.training and lowering.overwrites and kept.inputs == (0,):
             copied |= not layer.differentiates_result
-        copy = self.bytes(applied.inputs[0]) if copied else 0
-        has_gradient = bool(applied.counts.parameters) or not self.trained.isdisjoint(node.inputs)
-        if self.training and has_gradient:
+        copy = facts.inputs[0] if copied else 0
+        if self.training and (facts.parameters or not self.trained.isdisjoint(node.inputs)):
             self.trained.update(values)
             before = self.saved_bytes
             needed = [at[node.inputs[number]] for number in kept.inputs if not copied]
@@ -277,11 +286,16 @@ class _Walk:
             self.moment("forward", node.index, 0, copy + passing * self.item + kept.indices * _WHOLE)
         return dict(zip(values, pieces, strict=True))
 
-    def keeps(self, node: Node) -> Kept:
+    def facts(self, node: Node) -> _Facts:
         applied = self.graph.applied[node.index]
         found = self.known.get(id(applied))
         if found is None:
-            found = self.known[id(applied)] = node.layer.keeps(*applied.inputs)
+            found = self.known[id(applied)] = _Facts(
+                node.layer.keeps(*applied.inputs),
+                tuple([self.bytes(tensor) for tensor in applied.inputs]),
+                tuple([self.bytes(tensor) for tensor in applied.outputs]),
+                applied.counts.parameters * self.item,
+            )
         return found
 
     def further(self, kept: Kept, copy: int) -> tuple[int, int]:
@@ -315,23 +329,22 @@ class _Walk:
                 self.arrive(arriving, output.value, heap.new(self.bytes(graph.tensor(output.value))))
         seen: set[str] = set()
         for index in reversed(list(self.saved)):
-            node, applied = graph.nodes[index], graph.applied[index]
+            node, facts = graph.nodes[index], self.facts(graph.nodes[index])
             results = [value for value in self.results(node) if value in arriving]
             if not results:
                 continue
             pieces = [arriving.pop(value) for value in results]
             leaving: list[tuple[Value, int]] = []
-            for value, tensor in zip(node.inputs, applied.inputs, strict=True):
+            for number, value in enumerate(node.inputs):
                 if value in self.trained:
-                    passes = node.layer.shares_gradient and not self.stretches(node, tensor)
-                    leaving.append((value, heap.hold(pieces[0]) if passes else heap.new(self.bytes(tensor))))
-            weights = applied.counts.parameters * self.item
+                    passes = node.layer.shares_gradient and not self.stretches(node, number)
+                    leaving.append((value, heap.hold(pieces[0]) if passes else heap.new(facts.inputs[number])))
             again = node.path in seen  # a shared module's gradient is made anew, and added
-            if weights and not again:
+            if facts.parameters and not again:
                 seen.add(node.path)
-                heap.fixed += weights
-                self.gradients += weights
-            self.moment("backward", index, weights if again else 0, self.keeps(node).scratch * self.item)
+                heap.fixed += facts.parameters
+                self.gradients += facts.parameters
+            self.moment("backward", index, facts.parameters if again else 0, facts.kept.scratch * self.item)
             self.forget(index)
             for piece in pieces:
                 heap.drop(piece)
@@ -345,10 +358,11 @@ class _Walk:
     def results(self, node: Node) -> list[Value]:
         return [Value(node.index, number) for number in range(len(self.graph.applied[node.index].outputs))]
 
-    def stretches(self, node: Node, tensor: Tensor) -> bool:
+    def stretches(self, node: Node, number: int) -> bool:
         """Whether a merge repeats an input: its gradient is then a sum, and memory of its own."""
+        applied = self.graph.applied[node.index]
         merges = node.layer.family == "merge" and node.layer.word != "cat"
-        return merges and tensor != self.graph.applied[node.index].outputs[0]
+        return merges and applied.inputs[number] != applied.outputs[0]
 
     def arrive(self, arriving: dict[Value, int], value: Value, piece: int) -> None:
         """A gradient of a value: the first, or one to add to what is there."""
