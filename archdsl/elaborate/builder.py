@@ -29,6 +29,15 @@ class TooMuchError(Exception):
     """The network has grown beyond the limits; that has been reported."""
 
 
+class ReachedError(Exception):
+    """What stands at a path at which a network is to end is there."""
+
+    def __init__(self, path: str, flow: Flow) -> None:
+        super().__init__(path)
+        self.path = path
+        self.flow = flow
+
+
 class Builder:
     """Collects nodes, modules and findings."""
 
@@ -46,6 +55,8 @@ class Builder:
         self.diagnostics: list[Diagnostic] = []
         self.reported: set[tuple[str, int, int, int]] = set()
         self.frame = Frame("", 0, False)
+        self.ends: set[str] = set()
+        """The paths at which networks inside this one end."""
         self.variants: list[tuple[Span, str]] = []
         """For a variant, where it is defined and what it is a variant of, and so on; the innermost first."""
         self.steps = 0
@@ -61,13 +72,16 @@ class Builder:
         """Puts a layer into the graph, in the module being filled; returns its results."""
         index = len(self.nodes)
         frame = self.frame
-        self.nodes.append(
-            new(Node, (index, frame.prefix + name, applied.layer, inputs, span, frame.activation, frame.reused))
-        )
+        path = frame.prefix + name
+        self.nodes.append(new(Node, (index, path, applied.layer, inputs, span, frame.activation, frame.reused)))
         self.applied.append(applied)
         if len(applied.outputs) == 1:
-            return (new(Value, (index, 0)),)
-        return tuple([Value(index, number) for number in range(len(applied.outputs))])
+            flow: Flow = (new(Value, (index, 0)),)
+        else:
+            flow = tuple([Value(index, number) for number in range(len(applied.outputs))])
+        if self.ends and path in self.ends:
+            raise ReachedError(path, flow)
+        return flow
 
     def name(self, activation: int, value: Value, label: str) -> None:
         """Gives a value a name, in the text of one activation."""
@@ -92,8 +106,31 @@ class Builder:
                 if outer.numbered and name.isdigit():
                     outer.next_number -= 1
             return flow
-        self.activations[index] = self.activations[index].giving(flow)
+        made = self.activations[index] = self.activations[index].giving(flow)
+        self.reached(made)
         return flow
+
+    def reached(self, module: Activation) -> None:
+        """Ends the network inside this one that is to end at a module.
+
+        Raises:
+            ReachedError: where one is.
+        """
+        if self.ends and module.path in self.ends and not module.transparent and NOTHING not in module.outputs:
+            raise ReachedError(module.path, module.outputs)
+
+    def parts(self, index: int) -> dict[str, Flow]:
+        """What comes out of each layer and each module inside an activation, by the path from there."""
+        prefix = f"{self.activations[index].path}."
+        found: dict[str, Flow] = {}
+        for module in self.activations[index + 1 :]:
+            if module.path.startswith(prefix) and not module.transparent:
+                found.setdefault(module.path[len(prefix) :], module.outputs)
+        for node, applied in zip(self.nodes, self.applied, strict=True):
+            if node.path.startswith(prefix):
+                outputs = tuple([Value(node.index, number) for number in range(len(applied.outputs))])
+                found.setdefault(node.path[len(prefix) :], outputs)
+        return found
 
     def take_name(self, label: str | None, word: str, at: tree.Node, env: Env, is_module: bool = True) -> str:
         """The name for an element in the module being filled: the one it was given, or the next default."""

@@ -13,7 +13,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from archdsl import limits
-from archdsl.diagnostics.model import Diagnostic, Label, nearest
+from archdsl.diagnostics.model import Diagnostic, Label
 from archdsl.elaborate.binding import Binder
 from archdsl.elaborate.builder import NOTHING, Builder, TooMuchError
 from archdsl.elaborate.expressions import Expressions
@@ -29,11 +29,10 @@ from archdsl.source import Span
 from archdsl.syntax import tree
 
 if TYPE_CHECKING:
+    from archdsl.elaborate.networks import Placed
     from archdsl.layers.catalog import Catalog
     from archdsl.layers.tensor import Tensor
-    from archdsl.project import Definition, Module
-
-Placed = tuple[tree.Argument, Env]
+    from archdsl.project import Module
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,11 +108,13 @@ class _Elaborator:
 
     def filled(self, found: tree.Net | tree.Variant, name: str, arguments: Mapping[str, object]) -> None:
         """Writes the network out."""
-        resolved = self.resolved(found)
+        networks = self.walker.networks
+        resolved = networks.resolved(found, self.module)
         if resolved is not None:
-            definition, owner, written_in = resolved
+            definition, owner, written_in, self.builder.variants = resolved
+            networks.root = definition
             env = Env(owner, self.files.env(owner))
-            given = self.override([*written_in, self.outside(arguments, found.name)], definition.parameters)
+            given = networks.override([*written_in, self.outside(arguments, found.name)], definition.parameters)
             file = self.files.env(self.module)
             names = tuple([p.name.text for p in definition.parameters])
             written = self.binder.parameters(name, names, definition.parameters, given, env, found.name, file)
@@ -158,75 +159,7 @@ class _Elaborator:
                     help=help,
                 )
 
-    # ------------------------------------------------------------ variants and arguments
-
-    def resolved(self, found: tree.Net | tree.Variant) -> tuple[tree.Net, Module, list[list[Placed]]] | None:
-        """The network that a variant stands for, its file, and the arguments on the way; None after an error."""
-        definition: Definition = found
-        owner = self.module
-        given: list[list[Placed]] = []
-        seen: list[str] = []
-        trail: list[tuple[Span, str]] = []
-        while isinstance(definition, tree.Variant):
-            env = self.files.env(owner)
-            if definition.name.text in seen:
-                message = f"{definition.name.text} is a variant of itself"
-                help = "let one of them be a variant of a network"
-                self.builder.report("recursion", message, definition.name, env, help=help)
-                return None
-            seen.append(definition.name.text)
-            if len(seen) > limits.NESTING:
-                message = f"{found.name.text} is a variant of a variant, more than {limits.NESTING} deep"
-                self.builder.report("too-deep", message, found.name, self.files.env(self.module))
-                return None
-            given.insert(0, [(argument, env) for argument in definition.arguments])
-            base = owner.definitions.get(definition.base.text)
-            if base is None or not isinstance(base[0], tree.Net | tree.Variant):
-                self.unknown_base(definition, owner, base is not None, env)
-                return None
-            text = owner.source.text[definition.base.start : definition.end]
-            head = text[: definition.body.start - definition.base.start] if definition.body else text
-            place = Span(owner.source, definition.name.start, definition.name.end)
-            note = f"in {' '.join(head.split())}, which is {definition.name.text} at {place}"
-            trail.insert(0, (Span(owner.source, definition.start, definition.end), note))
-            definition, owner = base
-            if isinstance(definition, tree.Net):
-                self.builder.variants = trail
-                return definition, owner, given
-        assert isinstance(definition, tree.Net)
-        return definition, owner, given
-
-    def unknown_base(self, variant: tree.Variant, owner: Module, is_known: bool, env: Env) -> None:
-        if variant.base.text in owner.unresolved:
-            return
-        nets = [name for name, (d, _) in owner.definitions.items() if isinstance(d, tree.Net | tree.Variant)]
-        near = nearest(variant.base.text, nets)
-        what = "is a block, not a network" if is_known else "is not a network here"
-        help = f"did you mean `{near}`?" if near else None
-        self.builder.report("unknown-name", f"`{variant.base.text}` {what}", variant.base, env, help=help)
-
-    def override(self, calls: list[list[Placed]], parameters: tuple[tree.Parameter, ...]) -> list[Placed]:
-        """The arguments of several calls as one, by name: those of a variant, of its variant, and from outside.
-
-        A later call replaces an earlier one's. What has no place, or is given twice in one call, stays: it is wrong.
-        """
-        by_name: dict[str, Placed] = {}
-        rest: list[Placed] = []
-        for arguments in calls:
-            given: dict[str, Placed] = {}
-            position = 0
-            for argument, env in arguments:
-                name = argument.name
-                if name is None and position < len(parameters):
-                    name = parameters[position].name
-                    position += 1
-                if name is None or name.text in given:
-                    rest.append((argument, env))
-                else:
-                    named = tree.Argument(argument.start, argument.end, argument.name or name, argument.value)
-                    given[name.text] = (named, env)
-            by_name |= given
-        return [*by_name.values(), *rest]
+    # ------------------------------------------------------------ arguments
 
     def outside(self, arguments: Mapping[str, object], at: tree.Name) -> list[Placed]:
         """Arguments from outside the spec, as if they stood at the network's name."""

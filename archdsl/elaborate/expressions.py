@@ -18,6 +18,7 @@ from archdsl.elaborate.values import (
     BlockValue,
     Env,
     LayerValue,
+    NetValue,
     Partial,
     Question,
     describe,
@@ -347,7 +348,7 @@ class Expressions:
         if isinstance(target, Partial):
             self.spend(len(target.arguments), node, env)
             return Partial(target.target, target.arguments + node.arguments, env, _written(node, env))
-        if not isinstance(target, BlockValue | LayerValue):
+        if not isinstance(target, BlockValue | LayerValue | NetValue):
             self.wrong(node, env, f"`{node.name.text}` cannot be called, it is {describe(target)}")
             return SILENT
         return Partial(target, node.arguments, env, _written(node, env))

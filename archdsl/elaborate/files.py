@@ -38,7 +38,7 @@ class Files:
             if isinstance(definition, tree.Block):
                 env.names[name] = BlockValue(definition, env if owner is module else self.env(owner))
             elif isinstance(definition, tree.Net | tree.Variant):
-                env.names[name] = NetValue(definition)
+                env.names[name] = NetValue(definition, owner)
             elif owner is not module:
                 env.names[name] = self.env(owner).names.get(name, SILENT)
         for written in module.parsed.file.definitions:

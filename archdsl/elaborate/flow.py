@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from archdsl import limits
-from archdsl.diagnostics.model import Label
+from archdsl.diagnostics.model import Label, nearest
 from archdsl.elaborate import meant
 from archdsl.elaborate.builder import NOTHING, Builder, Flow
 from archdsl.elaborate.modules import Modules
 from archdsl.elaborate.naming import refused_name
+from archdsl.elaborate.networks import Networks
 from archdsl.elaborate.origins import facts, rounded_down
 from archdsl.elaborate.values import (
     MISSING,
@@ -72,6 +73,7 @@ class Walker:
         self.files = files
         self.catalog = catalog
         self.modules = Modules(self)
+        self.networks = Networks(self)
         self.expectations: list[tuple[tree.Expect, Env]] = []
         self.depth = 0
 
@@ -87,7 +89,8 @@ class Walker:
         return flow
 
     def statement(self, statement: tree.Statement, flow: Flow, env: Env) -> Flow:
-        at_top = self.builder.frame.activation == 0 and not self.modules.calls
+        ports = self.ports
+        at_top = self.builder.frame.activation == ports.activation and len(self.modules.calls) == ports.calls
         if isinstance(statement, tree.Mistake):
             self.builder.spend((statement.end - statement.start) >> 3, statement, env)
             self.mistake(statement, env)
@@ -99,11 +102,10 @@ class Walker:
             self.report("misplaced", message, statement, env, help=help)
         elif isinstance(statement, tree.Input):
             self.builder.spend(len(flow) >> 2, statement, env)
-            value = self.ports.input(statement, env)
-            only_inputs = len(self.builder.nodes) == len(self.builder.inputs)
-            return (*flow, value) if only_inputs and len(self.builder.inputs) > 1 else (value,)
+            value = ports.input(statement, env)
+            return (*flow, value) if ports.several else (value,)
         elif isinstance(statement, tree.Output):
-            self.ports.output(statement, env)
+            ports.output(statement, env)
         elif isinstance(statement, tree.Let):
             self.let(statement, env)
         elif isinstance(statement, tree.Default):
@@ -140,6 +142,8 @@ class Walker:
         if not self.modules.calls:
             self.expectations.append((statement, env))
             return
+        if isinstance(self.modules.calls[-1], tree.Net):
+            return  # it is about the network as it stands alone
         if (whole := statement.at or statement.multiple) is not None:
             message = "a block's contract is a plain condition; `at` and `multiple_of` stand in a network's"
             self.report("misplaced", message, whole, env, help="move it to the network")
@@ -203,6 +207,8 @@ class Walker:
                 flow = self.element(element.element, flow, env, first, label, numbered)
                 self.check(element, flow, env)
                 return flow
+            if type(element) is tree.Tap:
+                return self.tap(element, env, first, label)
             if type(element) is tree.Mistake:
                 return (NOTHING,)
             if label is not None:
@@ -246,6 +252,8 @@ class Walker:
         first: tree.Element = branch.elements[0]
         while isinstance(first, tree.Named | tree.Checked):
             first = first.element
+        if isinstance(first, tree.Tap):
+            return True
         return isinstance(first, tree.Call) and not first.arguments and type(env.find(first.name.text)) is Value
 
     def repeat(self, repeat: tree.Repeat, flow: Flow, env: Env) -> Flow:
@@ -342,16 +350,65 @@ class Walker:
         if isinstance(inner, tree.Named):
             self.report("duplicate-name", "this already has a name", named.label, env, help="keep one `as`")
             return self.element(named.element, flow, env, first)
+        index, path = len(self.builder.activations), self.builder.frame.prefix + label
         flow = self.element(named.element, flow, env, first, label, named.numbered)
+        if len(self.builder.activations) > index and self.builder.activations[index].path == path:
+            self.name_module(label, index, env)
         if _REFERABLE.fullmatch(label) and (len(flow) == 1 or NOTHING in flow):  # several values have no name
             self.name_value(label, flow[0] if len(flow) == 1 else NOTHING, named.label, env)
         return flow
 
+    def name_module(self, label: str, index: int, env: Env) -> None:
+        """Lets the rest of the block or the network use what comes out of the parts of a module."""
+        home = _home(env)
+        home.modules = {**(home.modules or {}), label: index}
+
+    def tap(self, tap: tree.Tap, env: Env, first: bool, label: str | None = None) -> Flow:
+        """What comes out of a part of a named module, at the head of a line or a branch."""
+        text = f"{tap.name.text}.{tap.path.text}"
+        if not first:
+            message = f"`{text}` is a value and cannot stand after `->`"
+            help = f"begin a line with it, or merge it: `add {text}`, which is `( id | {text} ) -> add`"
+            self.report("misplaced", message, tap, env, help=help)
+            return (NOTHING,)
+        flow = self.part(tap.name, tap.path.text, tap, env)
+        if flow is None:
+            return (NOTHING,)
+        if label is not None:
+            self.builder.take_name(label, text, tap, env, is_module=False)
+        return flow
+
+    def part(self, name: tree.Name, path: str, at: tree.Node, env: Env) -> Flow | None:
+        """What comes out of a part of a named module; None where there is none, which is then reported."""
+        index = env.module_named(name.text)
+        if index is None:
+            found = env.find(name.text)
+            if found is SILENT or found == NOTHING:
+                return None
+            if found is MISSING:
+                labels = self.builder.default_named(name.text, env)
+                help = f"only what is named can be used again: `... as {name.text}`" if labels else None
+                self.report(
+                    "unknown-name", f"nothing here is called `{name.text}`", name, env, labels=labels, help=help
+                )
+            else:
+                message = f"`{name.text}` is {describe(found)}, and no module with layers inside"
+                self.report("unknown-name", message, name, env, help="name a network, a block or a group with `as`")
+            return None
+        self.builder.spend(len(self.builder.nodes) >> 2, at, env)
+        known = self.builder.parts(index)
+        flow = known.get(path)
+        if flow is None:
+            near = nearest(path, known)
+            top = list(dict.fromkeys(each.partition(".")[0] for each in known))
+            shown = ", ".join(top[:12]) + (", ..." if len(top) > 12 else "")
+            help = f"did you mean `{name.text}.{near}`?" if near else f"it has {shown}"
+            self.report("unknown-name", f"`{name.text}` has no layer `{path}`", at, env, help=help)
+        return flow
+
     def name_value(self, label: str, value: Value, at: tree.Node, env: Env) -> None:
         """Lets the rest of the block or the network use a value by its name, from inside a loop as well."""
-        home = env
-        while home.parent is not None and home.parent.parent is not None:
-            home = home.parent
+        home = _home(env)
         before = home.names.get(label)
         if before is not None and type(before) is not Value:
             message = f"`{label}` is already {describe(before)} here"
@@ -447,6 +504,8 @@ class Walker:
             layer = found.layer
         elif kind is BlockValue:
             return self.modules.block(found, call, flow, env, label, numbered, partial)
+        elif kind is NetValue:
+            return self.networks.element(found, call, flow, env, label, numbered, partial)
         elif kind is Shared:
             if label is not None:
                 self.builder.frame.names.setdefault(label, self.builder.frame.names.get(name))  # type: ignore[arg-type]
@@ -489,13 +548,8 @@ class Walker:
     def unknown(self, call: tree.Call, found: Any, env: Env) -> None:
         name = call.name
         if found is not MISSING:
-            help, labels = None, []
-            if type(found) is NetValue:
-                help = "a network cannot stand inside another; make its body a block, without its input"
-                defined = self.files.place_of(found, env)
-                labels = [Label(defined, "the network")] if defined is not None else []
             message = f"`{name.text}` is {describe(found)}, not a layer or a block"
-            self.report("unknown-layer", message, name, env, labels=labels, help=help)
+            self.report("unknown-layer", message, name, env)
             return
         labels = self.builder.default_named(name.text, env)
         help = f"only what is named can be used again: `... as {name.text}`" if labels else self.meant(name, env)
@@ -504,6 +558,13 @@ class Walker:
 
     def meant(self, name: tree.Name, env: Env) -> str:
         return meant.element(name, env, self.catalog, lambda steps: self.builder.spend(steps, name, env))
+
+
+def _home(env: Env) -> Env:
+    """The names of the block or the network, from inside a loop or a condition."""
+    while env.parent is not None and env.parent.parent is not None:
+        env = env.parent
+    return env
 
 
 _PLAIN: dict[type, Callable[[Walker, Any, Flow, Env], Flow]] = {

@@ -29,8 +29,8 @@ class Modules:
         self.replayer = Replayer(walker.builder)
         self.bare: dict[int, bool] = {}
         """Of blocks, by their identity: whether they are one named element."""
-        self.calls: list[tree.Block] = []
-        """The blocks being walked through, the outermost first."""
+        self.calls: list[tree.Block | tree.Net] = []
+        """The blocks being walked through, and the networks inside others, the outermost first."""
 
     # ------------------------------------------------------------ groups
 
@@ -74,14 +74,7 @@ class Modules:
         word = definition.name.text
         builder = self.builder
         builder.step(call, env, 8 + len(block.parameters) + len(flow))
-        if self.calls and any(outer is definition for outer in self.calls):
-            trail = " -> ".join([*(d.name.text for d in self.calls), word])
-            help = "a network has a fixed depth; repeat a block with x3"
-            self.report("recursion", f"{word} contains itself: {trail}", call, env, help=help)
-            return (NOTHING,)
-        if len(self.calls) > limits.NESTING // 2:
-            message = f"blocks stand inside blocks more than {limits.NESTING // 2} deep"
-            self.report("too-deep", message, call, env, help="let some of them stand one after the other")
+        if not self.may_enter(definition, word, call, env):
             return (NOTHING,)
         inner = Env(block.env.module, block.env)
         given = [(a, env) for a in call.arguments]
@@ -116,10 +109,13 @@ class Modules:
             tuple(numbers),
             block.takes if definition.takes else (),
         )
-        key = None if transparent else self.replayer.key(block, inner, flow, numbered)
+        ends_inside = builder.ends and any(end.startswith(f"{path}.") for end in builder.ends)
+        key = None if transparent or ends_inside else self.replayer.key(block, inner, flow, numbered)
         recording = self.replayer.recordings.get(key)
         if recording is not None:
-            return self.replayer.replay(recording, activation, call, env)
+            result = self.replayer.replay(recording, activation, call, env)
+            builder.reached(builder.activations[index])
+            return result
         named, findings, reads = len(builder.named), len(builder.diagnostics), len(builder.size_reads)
         frame = outer.inside(index) if transparent else Frame(f"{path}.", index, numbered, outer.reused)
         builder.enter(activation, frame)
@@ -137,6 +133,26 @@ class Modules:
         result = builder.leave(index, outer, result, nodes, name)
         self.replayer.record(key, index, nodes, named, findings, reads, f"{path}.")
         return result
+
+    def may_enter(
+        self,
+        definition: tree.Block | tree.Net,
+        word: str,
+        call: tree.Call,
+        env: Env,
+        root: tree.Net | None = None,
+    ) -> bool:
+        """Whether a block or a network may stand here: not inside itself, and not too deep."""
+        if definition is root or (self.calls and any(outer is definition for outer in self.calls)):
+            trail = " -> ".join([*([root.name.text] if root else []), *(d.name.text for d in self.calls), word])
+            help = "a network has a fixed depth; repeat a block with x3"
+            self.report("recursion", f"{word} contains itself: {trail}", call, env, help=help)
+            return False
+        if len(self.calls) > limits.NESTING // 2:
+            message = f"blocks stand inside blocks more than {limits.NESTING // 2} deep"
+            self.report("too-deep", message, call, env, help="let some of them stand one after the other")
+            return False
+        return True
 
     def takes(self, block: BlockValue, call: tree.Call, flow: Flow, inner: Env, env: Env) -> bool:
         """Names what flows into a block; False where it is not what the block takes."""

@@ -32,13 +32,15 @@ class Ports:
         self.report = builder.report
         self.expressions = expressions
         self.shapes = dict(shapes)
+        self.activation = self.calls = 0
+        """In which module, and inside how many blocks, inputs and outputs may stand."""
+        self.outputs = builder.outputs
         self.given_always = False
         """Whether the network names an output that is not for training only, be it a good one."""
         self.input_spans: dict[str, Span] = {}
         self.output_names: set[str] = set()
 
     def input(self, statement: tree.Input, env: Env) -> Value:
-        builder = self.builder
         name = statement.name.text if statement.name else "input"
         node = statement.name or statement
         before = self.input_spans.get(name)
@@ -53,19 +55,32 @@ class Ports:
         if reason:
             self.report("reserved-name", f"an input cannot be called `{name}`: {reason}", node, env)
         declared = self.declared(statement, env)
-        tensor = None if declared is None else self.given(statement, name, declared, env)
-        if tensor is None:
+        value = NOTHING if declared is None else self.entering(statement, name, declared, env)
+        if value == NOTHING:
             env.names[name] = NOTHING
+            return NOTHING
+        self.input_spans[name] = Span(env.module.source, statement.start, statement.end)
+        if statement.name:
+            env.names[name] = value
+        return value
+
+    def entering(self, statement: tree.Input, name: str, declared: Tensor, env: Env) -> Value:
+        """The value of an input: a node of the graph."""
+        builder = self.builder
+        tensor = self.given(statement, name, declared, env)
+        if tensor is None:
             return NOTHING
         span = Span(env.module.source, statement.start, statement.end)
         builder.frame.names.setdefault(name, span)
         (value,) = builder.add(name, Applied(Input(name=name, tensor=tensor), (), (tensor,)), (), span)
         builder.inputs.append(GraphInput(name, value, tensor, span, statement.doc))
-        self.input_spans[name] = span
         builder.name(0, value, name)
-        if statement.name:
-            env.names[name] = value
         return value
+
+    @property
+    def several(self) -> bool:
+        """Whether nothing but inputs stands above, and more than one."""
+        return len(self.builder.nodes) == len(self.builder.inputs) > 1
 
     # ------------------------------------------------------------ the shape in the spec
 
@@ -148,6 +163,12 @@ class Ports:
             message = f"the shape given from outside, {given}, has another number of sizes than {declared} here"
             self.report("bad-argument", message, statement, env)
             return None
+        if not self.settles(statement, given, env):
+            return None
+        return Tensor(declared.kind, given.dims, declared.vocabulary)
+
+    def settles(self, statement: tree.Input, given: Tensor, env: Env) -> bool:
+        """Lets the sizes of a shape settle the spec's symbols; False where they cannot, which is then reported."""
         for size, symbol in zip(given.dims, symbols_of(statement.shape, len(given.dims)), strict=True):
             if symbol is None:
                 continue
@@ -155,14 +176,13 @@ class Ports:
             if known is not MISSING and known != size:
                 message = f"{symbol} is {known} for an input above and {size} here"
                 self.report("bad-argument", message, statement, env)
-                return None
+                return False
             env.names[symbol] = size
-        return Tensor(declared.kind, given.dims, declared.vocabulary)
+        return True
 
     # ------------------------------------------------------------ outputs
 
     def output(self, statement: tree.Output, env: Env) -> None:
-        builder = self.builder
         if statement.when is not None and statement.when.text != "training":
             message = f"an output can be there `when training`, not `when {statement.when.text}`"
             self.report("bad-argument", message, statement.when, env, help="write `when training`")
@@ -176,7 +196,7 @@ class Ports:
                 continue
             self.output_names.add(name.text)
             span = Span(env.module.source, name.start, name.end)
-            builder.outputs.append(GraphOutput(name.text, value, statement.when is not None, span))
+            self.outputs.append(GraphOutput(name.text, value, statement.when is not None, span))
 
     def value_named(self, name: tree.Name, env: Env) -> Value | None:
         found = env.find(name.text)
@@ -206,6 +226,63 @@ class Ports:
                 name = next(free)
             used.add(name)
             builder.outputs.append(GraphOutput(name, value, False, builder.nodes[value.node].span))
+
+
+class Entrance(Ports):
+    """The same for a network inside another: what flows into it stands for its inputs."""
+
+    def __init__(
+        self,
+        builder: Builder,
+        expressions: Expressions,
+        flow: Flow,
+        activation: int,
+        calls: int,
+        call: tree.Call,
+        env: Env,
+    ) -> None:
+        super().__init__(builder, expressions, {})
+        self.flow = flow
+        self.activation = activation
+        self.calls = calls
+        self.place = call, env
+        self.outputs = []
+        self.first = len(builder.nodes)
+        self.taken = 0
+
+    def entering(self, statement: tree.Input, name: str, declared: Tensor, env: Env) -> Value:
+        call, where = self.place
+        word = call.name.text
+        if self.taken == len(self.flow):
+            message = f"{word} has more inputs than the {len(self.flow)} that flow into it"
+            self.report("wrong-inputs", message, call, where, help="put a branch before it for each")
+            return NOTHING
+        value = self.flow[self.taken]
+        self.taken += 1
+        tensor = self.builder.tensor(value)
+        if not tensor.known:
+            return NOTHING
+        if tensor.kind != declared.kind or tensor.rank != declared.rank:
+            message = f"{word} takes {declared.described} like {declared}, got {tensor}, {tensor.described}"
+            self.report("wrong-kind", message, call, where)
+            return NOTHING
+        if tensor.kind == "ids" and (tensor.vocabulary or 0) > (declared.vocabulary or 0):
+            message = f"{word} knows {declared.vocabulary:,} ids, and those that flow are of {tensor.vocabulary:,}"
+            self.report("wrong-kind", message, call, where)
+            return NOTHING
+        if not self.settles(statement, tensor, env):
+            return NOTHING
+        if statement.name:
+            self.builder.name(self.activation, value, name)
+        return value
+
+    @property
+    def several(self) -> bool:
+        return len(self.builder.nodes) == self.first and self.taken > 1
+
+    def leaving(self, flow: Flow) -> Flow:
+        """What flows out of the network: its outputs but for those of training, or what flows at its end."""
+        return tuple([output.value for output in self.outputs if not output.training_only]) or flow
 
 
 def symbols_of(shape: tree.Expression, count: int) -> list[str | None]:

@@ -79,6 +79,10 @@ class Replayer:
             sum([len(node.inputs) + len(builder.applied[node.index].outputs) - 2 for node in builder.nodes[nodes:]]),
         )
 
+    def forget(self, first: int) -> None:
+        """Forgets what was recorded from a node on, since the graph was changed there."""
+        self.recordings = {key: known for key, known in self.recordings.items() if known.nodes.start < first}
+
     def replay(self, recording: Recording, head: Activation, call: tree.Call, env: Env) -> Flow:
         """Copies a recorded call under another path; `head` is its activation there."""
         builder = self.builder

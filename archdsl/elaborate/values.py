@@ -42,7 +42,7 @@ Defaults = dict["type[Layer]", "Mapping[str, Default]"]
 class Env:
     """Names in scope: a body inside a body sees the outer one's."""
 
-    __slots__ = ("defaults", "given", "module", "names", "parent", "source")
+    __slots__ = ("defaults", "given", "module", "modules", "names", "parent", "source")
 
     def __init__(self, module: Module, parent: Env | None = None) -> None:
         self.module = module
@@ -52,6 +52,8 @@ class Env:
         self.defaults: Defaults = parent.defaults if parent else {}
         self.given: GivenParameters | None = None
         """Of a block's or a network's own names: what its parameters were given."""
+        self.modules: dict[str, int] | None = None
+        """The numbers of the activations that `as` has named."""
 
     def find(self, name: str) -> Any:
         env: Env | None = self
@@ -61,6 +63,17 @@ class Env:
                 return found
             env = env.parent
         return MISSING
+
+    def module_named(self, name: str) -> int | None:
+        """The number of the activation that a name in scope is given to."""
+        env: Env | None = self
+        while env is not None:
+            if env.modules is not None and name in env.modules:
+                return env.modules[name]
+            if name in env.names:
+                return None
+            env = env.parent
+        return None
 
     def visible(self) -> set[str]:
         """Every name in scope, for suggestions."""
@@ -142,9 +155,9 @@ class LayerValue:
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """A layer or a block with some of its arguments: `act=leaky_relu(0.2)`."""
+    """A layer, a block or a network with some of its arguments: `act=leaky_relu(0.2)`."""
 
-    target: BlockValue | LayerValue
+    target: BlockValue | LayerValue | NetValue
     arguments: tuple[tree.Argument, ...]
     env: Env
     text: str
@@ -170,9 +183,11 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class NetValue:
-    """A network or a variant, where a layer or a block was expected."""
+    """A network or a variant, as a name for it is passed around."""
 
     definition: tree.Net | tree.Variant
+    module: Module
+    """The file that it is written in."""
 
     def __str__(self) -> str:
         return self.definition.name.text

@@ -111,6 +111,8 @@ def _element(node: tree.Element, indent: str) -> str:
     match node:
         case tree.Call():
             return _call(node)
+        case tree.Tap():
+            return f"{node.name.text}.{node.path.text}"
         case tree.Group(branches=(only,)):
             return f"({_chain(only, indent + '  ')})"
         case tree.Group():

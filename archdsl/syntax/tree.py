@@ -69,7 +69,7 @@ class List(Node):
 
 @node
 class Attribute(Node):
-    """in.c, e1.shape."""
+    """in.c, e1.shape; body.layer2 and body.layer2.0, what comes out of a part of a named module."""
 
     base: Expression
     name: str
@@ -128,6 +128,21 @@ class Call(Node):
 
     name: Name
     arguments: tuple[Argument, ...]
+
+
+@node
+class Path(Node):
+    """The path of a layer or a module: layer2.0.conv2."""
+
+    text: str
+
+
+@node
+class Tap(Node):
+    """body.layer2: what comes out of a layer or a module inside a named one."""
+
+    name: Name
+    path: Path
 
 
 @node
@@ -240,13 +255,6 @@ class Share(Node):
 
 
 @node
-class Path(Node):
-    """The path of a layer or a module: layer2.0.conv2."""
-
-    text: str
-
-
-@node
 class Expect(Node):
     """A contract: on the whole network, or on what stands at a path."""
 
@@ -337,6 +345,6 @@ Expression: TypeAlias = (
     | Binary
     | Mistake
 )
-Element: TypeAlias = Call | Group | Condition | Loop | Repeat | Named | Checked | Mistake
+Element: TypeAlias = Call | Tap | Group | Condition | Loop | Repeat | Named | Checked | Mistake
 Statement: TypeAlias = Input | Output | Let | Default | Share | Expect | Line | Mistake
 Definition: TypeAlias = Use | Let | Default | Net | Variant | Block | Mistake

@@ -187,6 +187,14 @@ class TreeBuilder:
         first = children[0]
         return tree.Call(first[2], children[-1].end, tree.Name(first[2], first[3], first[1]), arguments)
 
+    def tap(self, children: Children) -> tree.Tap | tree.Mistake:
+        name, dot, path = children
+        if name.end != dot.start or dot.end != path.start:
+            is_number = path.text[0].isdigit()
+            help = f"a number begins with a digit: `0.{path.text}`" if is_number else "leave no blanks beside the dot"
+            return self.refuse("syntax", f"`.` cannot follow `{name.text}`", dot.start, dot.end, help)
+        return tree.Tap(name.start, path.end, _name(name), path)
+
     def group(self, children: Children) -> tree.Group:
         return tree.Group(children[0].start, children[-1].end, tuple(children[1:-1:2]))
 
