@@ -187,7 +187,7 @@ class Builder:
         if warn and len(self.diagnostics) >= limits.PROBLEMS:
             return
         make = warning if warn else error
-        notes = [*notes, *self.trail()]
+        notes = [*notes, *self.trail(span)]
         if not any(span.source is at.source and at.start <= span.start < at.end for at, _ in self.variants):
             notes += [note for _, note in self.variants]
         self.diagnostics.append(make(code, message, span, label=label, labels=labels, notes=notes, help=help))
@@ -202,13 +202,13 @@ class Builder:
             self.reported.add(key)
             self.diagnostics.append(warning(code, message, span, labels=labels, help=help))
 
-    def trail(self) -> list[str]:
-        """The calls of blocks that led here, the innermost first."""
+    def trail(self, place: Span) -> list[str]:
+        """The calls of blocks that led to a place, the innermost first."""
         notes = []
         at: int | None = self.frame.activation
         while at is not None and at < len(self.activations):
             activation = self.activations[at]
-            if activation.kind == "block":
+            if activation.kind == "block" and activation.span != place:
                 named = "" if activation.transparent else f", as {activation.path}"
                 notes.append(f"in {activation.call}, written at {activation.span}{named}")
             at = activation.parent

@@ -12,7 +12,7 @@ from archdsl.elaborate import meant
 from archdsl.elaborate.builder import NOTHING, Builder, Flow
 from archdsl.elaborate.modules import Modules
 from archdsl.elaborate.naming import refused_name
-from archdsl.elaborate.networks import Networks
+from archdsl.elaborate.networks import Networks, listed_parts
 from archdsl.elaborate.origins import facts, rounded_down
 from archdsl.elaborate.values import (
     MISSING,
@@ -388,6 +388,8 @@ class Walker:
             if found is MISSING:
                 labels = self.builder.default_named(name.text, env)
                 help = f"only what is named can be used again: `... as {name.text}`" if labels else None
+                if path[0].isdigit() and self.catalog.find(name.text) is not None:
+                    help = f"a number begins with a digit: `{name.text} 0.{path}`"
                 self.report(
                     "unknown-name", f"nothing here is called `{name.text}`", name, env, labels=labels, help=help
                 )
@@ -400,9 +402,7 @@ class Walker:
         flow = known.get(path)
         if flow is None:
             near = nearest(path, known)
-            top = list(dict.fromkeys(each.partition(".")[0] for each in known))
-            shown = ", ".join(top[:12]) + (", ..." if len(top) > 12 else "")
-            help = f"did you mean `{name.text}.{near}`?" if near else f"it has {shown}"
+            help = f"did you mean `{name.text}.{near}`?" if near else f"it has {listed_parts(known)}"
             self.report("unknown-name", f"`{name.text}` has no layer `{path}`", at, env, help=help)
         return flow
 

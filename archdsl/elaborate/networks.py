@@ -17,6 +17,8 @@ from archdsl.source import Span
 from archdsl.syntax import tree
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from archdsl.elaborate.flow import Walker
     from archdsl.project import Definition, Module
 
@@ -153,7 +155,7 @@ class Networks:
         written = walker.binder.parameters(word, names, definition.parameters, given, inner, call, env)
         if numbered:
             self.report("misplaced", f"{word} has names for its layers", call, env, help="leave the [] out")
-        name = builder.take_name(label, word, call, env)
+        name = builder.take_name(label or self.free_name(word), word, call, env)
         inputs = [s for s in definition.body.statements if isinstance(s, tree.Input)]
         if written is None or not good or not self.takes(word, inputs, call, flow, env):
             return (NOTHING,)
@@ -198,17 +200,26 @@ class Networks:
         if not result:
             self.report("no-value", f"{word} gives nothing", call, env, help="end it with a layer")
             result = (NOTHING,)
+        result = builder.leave(index, outer, result, nodes, name)
         if ends is not None and until is not None:
             if builder.errors == errors and NOTHING not in result:
                 self.never_reached(word, until, index, arguments)
-            result = (NOTHING,)
-        result = builder.leave(index, outer, result, nodes, name)
+            return (NOTHING,)
         if NOTHING in result or len(builder.activations) == index:
             return result
         if cut(builder, result, *marks):
             modules.replayer.forget(nodes)
             result = builder.activations[index].outputs
         return result
+
+    def free_name(self, word: str) -> str:
+        """The name of a network that is given none: its own, and with a number where that is taken."""
+        taken = self.builder.frame.names
+        name, number = word, 1
+        while name in taken:
+            number += 1
+            name = f"{word}_{number}"
+        return name
 
     def shown(
         self,
@@ -248,10 +259,8 @@ class Networks:
         """Reports that a network has no layer of the path at which it is to end."""
         known = self.builder.parts(index)
         near = nearest(until, known)
-        top = list(dict.fromkeys(each.partition(".")[0] for each in known))
-        shown = ", ".join(top[:12]) + (", ..." if len(top) > 12 else "")
         argument, env = next((a, e) for a, e in arguments if a.name is not None and a.name.text == UNTIL)
-        help = f"did you mean `{near}`?" if near else f"it has {shown}"
+        help = f"did you mean `{near}`?" if near else f"it has {listed_parts(known)}"
         self.report("unknown-name", f"{word} has no layer `{until}`", argument.value, env, help=help)
 
     def takes(self, word: str, inputs: list[tree.Input], call: tree.Call, flow: Flow, env: Env) -> bool:
@@ -270,3 +279,9 @@ class Networks:
             self.report("wrong-inputs", f"{word} {what}, got {len(flow)}", call, env, labels=labels, help=help)
             return False
         return True
+
+
+def listed_parts(known: Iterable[str]) -> str:
+    """The outermost of some paths, the first of them."""
+    top = list(dict.fromkeys(each.partition(".")[0] for each in known))
+    return ", ".join(top[:12]) + (", ..." if len(top) > 12 else "")
