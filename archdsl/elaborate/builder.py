@@ -123,13 +123,13 @@ class Builder:
         """What comes out of each layer and each module inside an activation, by the path from there."""
         prefix = f"{self.activations[index].path}."
         found: dict[str, Flow] = {}
-        for module in self.activations[index + 1 :]:
-            if module.path.startswith(prefix) and not module.transparent:
-                found.setdefault(module.path[len(prefix) :], module.outputs)
         for node, applied in zip(self.nodes, self.applied, strict=True):
             if node.path.startswith(prefix):
                 outputs = tuple([Value(node.index, number) for number in range(len(applied.outputs))])
                 found.setdefault(node.path[len(prefix) :], outputs)
+        for module in self.activations[index + 1 :]:
+            if module.path.startswith(prefix) and not module.transparent:
+                found.setdefault(module.path[len(prefix) :], module.outputs)
         return found
 
     def take_name(self, label: str | None, word: str, at: tree.Node, env: Env, is_module: bool = True) -> str:

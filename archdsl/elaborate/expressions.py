@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -33,6 +33,10 @@ from archdsl.syntax.printer import print_expression
 if TYPE_CHECKING:
     from archdsl.layers.catalog import Catalog
     from archdsl.layers.tensor import Tensor
+
+
+_SIZES = {"c": "channels", "h": "height", "w": "width", "d": "depth", "l": "length", "shape": "all sizes"}
+"""What may be asked of a value."""
 
 
 class Reporter(Protocol):
@@ -70,6 +74,8 @@ class Expressions:
         self.weights: dict[int, tuple[tuple[Any, ...], int, int]] = {}
         """Of lists that hold lists: the list (held, so that its identity stays its own), its values, its depth."""
         self.size_reads = size_reads
+        self.parts: Callable[[int], Mapping[str, tuple[Value, ...]]] = lambda _: {}
+        """What comes out of the parts of a module, by the number of its activation."""
 
     def value(self, node: tree.Expression, env: Env) -> Any:
         """What an expression comes to: a number, text, yes or no, a tuple, a Value, an element; or SILENT or OPEN."""
@@ -118,6 +124,8 @@ class Expressions:
         self.report("unknown-name", f"nothing here is called `{node.text}`", node, env, help=help)
 
     def attribute(self, node: tree.Attribute, env: Env) -> Any:
+        if node.name not in _SIZES and (tapped := self.tapped(node, env)) is not MISSING:
+            return tapped
         base = self.value(node.base, env)
         if base is SILENT:
             return SILENT
@@ -144,12 +152,40 @@ class Expressions:
                 return _settled(tensor.space[axes[node.name]])
             self.wrong(node, env, f"{tensor} has no `.{node.name}`", "a map with one spatial axis has `.l` or `.w`")
             return SILENT
-        known = {"c": "channels", "h": "height", "w": "width", "d": "depth", "l": "length", "shape": "all sizes"}
-        if node.name in known:
-            self.wrong(node, env, f"{tensor}, {tensor.described}, has no {known[node.name]} (`.{node.name}`)")
+        if node.name in _SIZES:
+            self.wrong(node, env, f"{tensor}, {tensor.described}, has no {_SIZES[node.name]} (`.{node.name}`)")
         else:
-            listed = ", ".join(f".{name} ({meaning})" for name, meaning in known.items())
+            listed = ", ".join(f".{name} ({meaning})" for name, meaning in _SIZES.items())
             self.wrong(node, env, f"a value has no `.{node.name}`", f"it has {listed}")
+        return SILENT
+
+    def tapped(self, node: tree.Attribute, env: Env) -> Any:
+        """`body.layer2`: what comes out of a part of a named module; MISSING where it is none, nor meant to be."""
+        names = [node.name]
+        base = node.base
+        while type(base) is tree.Attribute:
+            names.append(base.name)
+            base = base.base
+        index = env.module_named(base.text) if type(base) is tree.Name else None
+        if index is None:
+            return MISSING
+        if index < 0:
+            return SILENT
+        assert isinstance(base, tree.Name)
+        path = ".".join(reversed(names))
+        known = self.parts(index)
+        self.spend(len(known), node, env)
+        flow = known.get(path)
+        if flow is not None and len(flow) == 1:
+            return flow[0]
+        if flow is not None:
+            self.wrong(node, env, f"{len(flow)} values come out of `{path}`, and one is needed here")
+            return SILENT
+        near = nearest(path, known)
+        if near is None:
+            return MISSING
+        message = f"`{base.text}` has no layer `{path}`"
+        self.report("unknown-name", message, node, env, help=f"did you mean `{base.text}.{near}`?")
         return SILENT
 
     # ------------------------------------------------------------ lists

@@ -74,6 +74,7 @@ class Walker:
         self.catalog = catalog
         self.modules = Modules(self)
         self.networks = Networks(self)
+        expressions.parts = builder.parts
         self.expectations: list[tuple[tree.Expect, Env]] = []
         self.depth = 0
 
@@ -352,14 +353,16 @@ class Walker:
             return self.element(named.element, flow, env, first)
         index, path = len(self.builder.activations), self.builder.frame.prefix + label
         flow = self.element(named.element, flow, env, first, label, named.numbered)
-        if len(self.builder.activations) > index and self.builder.activations[index].path == path:
+        if NOTHING in flow:
+            self.name_module(label, -1, env)
+        elif len(self.builder.activations) > index and self.builder.activations[index].path == path:
             self.name_module(label, index, env)
         if _REFERABLE.fullmatch(label) and (len(flow) == 1 or NOTHING in flow):  # several values have no name
             self.name_value(label, flow[0] if len(flow) == 1 else NOTHING, named.label, env)
         return flow
 
     def name_module(self, label: str, index: int, env: Env) -> None:
-        """Lets the rest of the block or the network use what comes out of the parts of a module."""
+        """Lets the rest of the block or the network use what comes out of the parts of a module; -1 after an error."""
         home = _home(env)
         home.modules = {**(home.modules or {}), label: index}
 
@@ -396,6 +399,8 @@ class Walker:
             else:
                 message = f"`{name.text}` is {describe(found)}, and no module with layers inside"
                 self.report("unknown-name", message, name, env, help="name a network, a block or a group with `as`")
+            return None
+        if index < 0:
             return None
         self.builder.spend(len(self.builder.nodes) >> 2, at, env)
         known = self.builder.parts(index)

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from archdsl import project
 from archdsl.diagnostics.model import nearest
-from archdsl.elaborate.values import MISSING, Env, NetValue
+from archdsl.elaborate.values import MISSING, Env
 from archdsl.syntax import tree
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ def element(name: tree.Name, env: Env, catalog: Catalog, spend: Spend) -> str:
         return f"did you mean `{sized[1]}`?"
     if dashed := _dashed(name, env):
         return dashed
+    if (file := project.shipped().get(text)) is not None:
+        return f'it ships: put `use {text} from "{file.name}"` in line 1'
     visible = env.visible()
     spend(len(visible))
     usable = {n for n in visible if not isinstance(env.find(n), int | float | str)}
@@ -106,8 +109,7 @@ def value(name: tree.Name, env: Env, catalog: Catalog, spend: Spend, further: tu
         return dashed
     visible = env.visible()
     spend(len(visible))
-    usable = {n for n in visible if type(env.find(n)) is not NetValue}
-    near = nearest(text, usable | set(further))
+    near = nearest(text, visible | set(further))
     if near is None and len(text) > 2:  # a layer is rarely meant where a value stands
         near = nearest(text, [word for word in catalog.words() if word[0] == text[0]])
     if near:

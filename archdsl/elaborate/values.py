@@ -53,7 +53,7 @@ class Env:
         self.given: GivenParameters | None = None
         """Of a block's or a network's own names: what its parameters were given."""
         self.modules: dict[str, int] | None = None
-        """The numbers of the activations that `as` has named."""
+        """The numbers of the activations that `as` has named; -1 after an error."""
 
     def find(self, name: str) -> Any:
         env: Env | None = self
@@ -65,13 +65,13 @@ class Env:
         return MISSING
 
     def module_named(self, name: str) -> int | None:
-        """The number of the activation that a name in scope is given to."""
+        """The number of the activation that a name in scope is given to; -1 after an error."""
         env: Env | None = self
         while env is not None:
             if env.modules is not None and name in env.modules:
                 return env.modules[name]
             if name in env.names:
-                return None
+                break
             env = env.parent
         return None
 

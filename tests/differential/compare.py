@@ -135,13 +135,17 @@ def _facts(network: Network, reference: Reference) -> Disagreement | None:
     said = [(layer.path, layer.layer) for layer in report.layers]
     if ops != said:
         return Disagreement("layers", f"{ops} run, {said} reported")
+    before: set[str] = set()
     for op, layer in zip(reference.tape, report.layers, strict=True):
         shapes = tuple(tuple(reference.tensors[number].shape[1:]) for number in op.outputs)
         if shapes != (layer.outputs or (layer.output,)):
             return Disagreement("shape", f"{op.path} gives {shapes}, {layer.outputs or layer.output} reported")
         module = op.run if isinstance(op.run, nn.Module) else None
-        parameters = sum(p.numel() for p in module.parameters()) if module and not op.reused else 0
-        buffers = sum(b.numel() for b in module.buffers()) if module and not op.reused else 0
+        if op.path in before:
+            module = None  # it is shared, and counts once
+        before.add(op.path)
+        parameters = sum(p.numel() for p in module.parameters()) if module else 0
+        buffers = sum(b.numel() for b in module.buffers()) if module else 0
         if (parameters, buffers) != (layer.parameters, layer.buffers):
             return Disagreement(
                 "parameters",

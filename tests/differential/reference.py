@@ -44,6 +44,15 @@ class TooLargeError(Exception):
     """Nothing is wrong, but it is not small."""
 
 
+class ReachedError(Exception):
+    """A network has come to where it is to end."""
+
+    def __init__(self, end: End, flow: Flow) -> None:
+        super().__init__(end.path)
+        self.end = end
+        self.flow = flow
+
+
 class Value(NamedTuple):
     """A tensor that flows, by its number on the tape, with the kind that the language gives it."""
 
@@ -82,7 +91,36 @@ class Op:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     kinds: tuple[Any, ...]
-    reused: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A layer or a module that was run: what came out of it, and the layers that it is."""
+
+    path: str
+    flow: Flow
+    ops: tuple[Op, ...]
+    is_module: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class End:
+    """A path at which a network inside another ends."""
+
+    path: str
+
+
+@dataclass(eq=False)
+class Ports:
+    """The inputs and outputs of a network: where they may stand, and for a network inside another what flows in."""
+
+    path: str = ""
+    depth: int = 0
+    given: Flow | None = None
+    first: int = 0
+    """How many layers had been run before it."""
+    inputs: list[tuple[str, Value]] = field(default_factory=list)
+    outputs: list[tuple[str, Value, bool]] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -132,6 +170,8 @@ class Scope:
     defaults: dict[str, dict[str, tuple[tree.Argument, Scope]]] = field(default_factory=dict)
     home: Scope | None = None
     """Where values named in this body are known: the block's or the network's own."""
+    modules: dict[str, dict[str, Flow]] = field(default_factory=dict)
+    """For each module that `as` has named, what comes out of the layers and modules inside it, by path."""
 
     def inside(self) -> Scope:
         return Scope(self, {}, self.defaults, self.home)
@@ -144,10 +184,19 @@ class Scope:
             at = at.parent
         return None
 
+    def parts(self, name: str) -> dict[str, Flow] | None:
+        """What comes out of the parts of a named module; None where the name is not one's."""
+        at: Scope | None = self
+        while at is not None:
+            if name in at.modules or name in at.names:
+                return at.modules.get(name)
+            at = at.parent
+        return None
+
 
 @dataclass(frozen=True)
 class Part:
-    """A layer or a block as a value, perhaps with arguments."""
+    """A layer, a block or a network as a value, perhaps with arguments."""
 
     target: Any
     arguments: tuple[tuple[tree.Argument, Scope], ...] = ()
@@ -173,56 +222,75 @@ class Reference:
         self.tensors: list[torch.Tensor] = []
         self.modules: dict[str, tuple[str, Any]] = {}
         self.expressions: dict[str, str] = {}
-        self.inputs: list[tuple[str, Value]] = []
-        self.outputs: list[tuple[str, Value, bool]] = []
+        self.made: list[Made] = []
+        self.ports = Ports()
+        self.ends: list[End] = []
         self.expectations: list[tuple[tree.Expect, Scope]] = []
         self.frame = Frame("")
-        self.calls: list[tree.Block] = []
+        self.root: tree.Net | None = None
+        self.calls: list[tree.Block | tree.Net] = []
+        """The blocks that are being run, and the networks inside others."""
         self.file = Scope()
         self.file.home = self.file
         self.definitions: dict[str, Any] = {}
-        self.blocks = {d.name.text for d in file.definitions if isinstance(d, tree.Block)}
         for definition in file.definitions:
-            self.define(definition)
+            if isinstance(definition, tree.Default):
+                continue
+            name = definition.name.text
+            if name in self.definitions:
+                raise RefusedError(f"{name} is defined twice")
+            self.definitions[name] = definition
+            if not isinstance(definition, tree.Let):
+                self.file.names[name] = Part(definition)
+        for definition in file.definitions:
+            if isinstance(definition, tree.Default):
+                self.default(definition, self.file)
+            elif isinstance(definition, tree.Let):
+                self.file.names[definition.name.text] = self.value(definition.value, self.file)
 
-    def define(self, definition: Any) -> None:
-        if isinstance(definition, tree.Default):
-            self.default(definition, self.file)
-            return
-        name = definition.name.text
-        if name in self.definitions:
-            raise RefusedError(f"{name} is defined twice")
-        self.definitions[name] = definition
-        if isinstance(definition, tree.Block):
-            self.file.names[name] = Part(definition)
-        elif isinstance(definition, tree.Let):
-            self.file.names[name] = self.value(definition.value, self.file)
+    @property
+    def inputs(self) -> list[tuple[str, Value]]:
+        return self.ports.inputs
+
+    @property
+    def outputs(self) -> list[tuple[str, Value, bool]]:
+        return self.ports.outputs
 
     # ------------------------------------------------------------ networks
 
     def network(self, name: str) -> None:
         """Runs a network of the file, all of it."""
-        net = self.defined(name)
-        given: list[tuple[tree.Argument, Scope]] = []
-        expectations: list[tree.Expect] = []
-        while isinstance(net, tree.Variant):
-            base = self.defined(net.base.text)
-            names = [p.name.text for p in self.root(net).parameters]
-            own = self.by_name(net.arguments, names)
-            given = [*own, *[(a, s) for a, s in given if a.name and a.name.text not in {o.name.text for o, _ in own}]]
-            given = self.overridden(own, given)
-            if net.body:
-                expectations += net.body.statements
-            net = base
+        net, given, expectations = self.resolved(self.defined(name))
+        self.root = net
         scope = self.begin()
         self.parameters(net.parameters, given, scope)
         flow = self.body(net.body, (), scope)
         self.end(flow, expectations, scope)
 
-    def root(self, net: Any) -> tree.Net:
+    def resolved(
+        self, net: tree.Net | tree.Variant
+    ) -> tuple[tree.Net, list[tuple[tree.Argument, Scope]], list[tree.Expect]]:
+        """The network that a variant is of, what the variants on the way give it, and what they promise."""
+        given: list[tuple[tree.Argument, Scope]] = []
+        expectations: list[Any] = []
+        names = [p.name.text for p in self.base(net).parameters]
         while isinstance(net, tree.Variant):
+            own = self.by_name([(argument, self.file) for argument in net.arguments], names)
+            given = self.overridden(own, given)
+            if net.body:
+                expectations += net.body.statements
             net = self.defined(net.base.text)
-        return net
+        return net, given, expectations
+
+    def base(self, net: Any) -> tree.Net:
+        seen = []
+        while isinstance(net, tree.Variant):
+            if net in seen:
+                raise RefusedError("a variant of itself")
+            seen.append(net)
+            net = self.defined(net.base.text)
+        found: tree.Net = net
+        return found
 
     def defined(self, name: str) -> Any:
         found = self.definitions.get(name)
@@ -230,26 +298,36 @@ class Reference:
             raise RefusedError(f"no network {name}")
         return found
 
-    def by_name(self, arguments: Sequence[tree.Argument], names: list[str]) -> list[tuple[tree.Argument, Scope]]:
+    def by_name(
+        self, arguments: Sequence[tuple[tree.Argument, Scope]], names: list[str]
+    ) -> list[tuple[tree.Argument, Scope]]:
         """Arguments with the names of their places."""
-        named = []
-        for position, argument in enumerate(arguments):
-            if argument.name is None:
-                if position >= len(names):
-                    raise RefusedError("too many arguments")
-                argument = tree.Argument(0, 0, tree.Name(0, 0, names[position]), argument.value)
-            named.append((argument, self.file))
-        if len({a.name.text for a, _ in named}) < len(named):
-            raise RefusedError("an argument is given twice")
-        return named
+        named: dict[str, tuple[tree.Argument, Scope]] = {}
+        for argument, scope in arguments:
+            value = argument.value
+            if argument.name is not None:
+                name = argument.name.text
+            else:
+                match = _compact(value)
+                if match and match[0] in names and scope.find(argument.value.text) is None:
+                    name, number = match
+                    value = _literal(number)
+                else:
+                    free = [each for each in names if each not in named]
+                    if not free:
+                        raise RefusedError("too many arguments")
+                    name = free[0]
+            if name in named:
+                raise RefusedError("an argument is given twice")
+            named[name] = tree.Argument(0, 0, tree.Name(0, 0, name), value), scope
+        return list(named.values())
 
     @staticmethod
     def overridden(
         own: list[tuple[tree.Argument, Scope]], outer: list[tuple[tree.Argument, Scope]]
     ) -> list[tuple[tree.Argument, Scope]]:
-        merged = {a.name.text: (a, s) for a, s in own}
-        merged |= {a.name.text: (a, s) for a, s in outer if a.name.text not in merged or (a, s) not in own}
-        return list(merged.values())
+        """The arguments of a call and those of a call around it, which count for more."""
+        return list(({a.name.text: (a, s) for a, s in (*own, *outer) if a.name}).values())
 
     def begin(self) -> Scope:
         scope = Scope(self.file, {}, self.file.defaults)
@@ -261,7 +339,7 @@ class Reference:
         if not self.outputs:
             if not flow:
                 raise RefusedError("nothing comes out")
-            self.outputs = [("", value, False) for value in flow]
+            self.outputs.extend(("", value, False) for value in flow)
         elif all(training for _, _, training in self.outputs):
             raise RefusedError("nothing comes out but in training")
         if not self.tape:
@@ -293,14 +371,12 @@ class Reference:
             case tree.Line():
                 return self.chain(statement.chain, flow, scope)
             case tree.Input():
-                if self.calls or self.frame.path:
-                    raise RefusedError("an input in a block")
+                self.at_top()
                 value = self.input(statement, scope)
-                alone = not self.tape and len(self.inputs) > 1
+                alone = len(self.tape) == self.ports.first and len(self.inputs) > 1
                 return (*flow, value) if alone else (value,)
             case tree.Output():
-                if self.calls or self.frame.path:
-                    raise RefusedError("an output in a block")
+                self.at_top()
                 for name in statement.names:
                     value = scope.find(name.text)
                     if not isinstance(value, Value) or name.text in [n for n, _, _ in self.outputs]:
@@ -321,11 +397,17 @@ class Reference:
             case tree.Expect():
                 if not self.calls:
                     self.expectations.append((statement, scope))
+                elif isinstance(self.calls[-1], tree.Net):
+                    pass  # it is about that network alone
                 elif self.value(statement.condition, scope) is not True:
                     raise RefusedError("an expectation does not hold")
             case _:
                 raise AssertionError(statement)
         return flow
+
+    def at_top(self) -> None:
+        if (self.frame.path, len(self.calls)) != (self.ports.path, self.ports.depth):
+            raise RefusedError("an input or an output in a block or a group")
 
     def default(self, statement: tree.Default, scope: Scope) -> None:
         cls = self.catalog.find(statement.layer.text)
@@ -336,7 +418,7 @@ class Reference:
             raise RefusedError("too many arguments")
         for name, (argument, _) in given.items():
             node, words = argument.value, cls.signature().arguments[name].words
-            is_word = isinstance(node, tree.Name) and scope.find(node.text) is None and node.text not in self.blocks
+            is_word = isinstance(node, tree.Name) and scope.find(node.text) is None
             if words and is_word and node.text not in words:
                 raise RefusedError(f"{name} has no choice {node.text}")
         scope.defaults = {**scope.defaults, cls.word: {**scope.defaults.get(cls.word, {}), **given}}
@@ -345,24 +427,74 @@ class Reference:
         name = statement.name.text if statement.name else "input"
         if name in [n for n, _ in self.inputs] or (statement.name and refused_name(name)):
             raise RefusedError(f"{name} is no name for an input")
-        shape = self.value(statement.shape, scope)
-        sizes = shape if isinstance(shape, tuple) else (shape,)
-        if not all(_whole(size) and size >= 1 for size in sizes):
+        sizes = self.extents(statement.shape, scope)
+        if not all(size is None or (_whole(size) and size >= 1) for _, size in sizes):
             raise RefusedError("sizes are whole numbers from 1 up")
-        kind = statement.kind.text if statement.kind else "map" if len(sizes) > 1 else "vector"
+        kind = statement.kind.text if statement.kind else "map"
+        least, most = {"map": (1, 4), "tokens": (2, 2), "ids": (1, 1)}.get(kind, (1, 0))
         vocabulary = self.value(statement.vocabulary, scope) if statement.vocabulary else None
+        if not least <= len(sizes) <= most or (vocabulary is None) is (kind == "ids"):
+            raise RefusedError("no such input")
+        if kind != "ids" and sizes[kind == "tokens"][1] is None:
+            raise RefusedError("channels are known")
+        if kind == "map" and len(sizes) == 1:
+            kind = "vector"
+        if self.ports.given is None:
+            value = self.made_up(kind, [size for _, size in sizes], vocabulary)
+        else:
+            value = self.given(kind, sizes, vocabulary, scope)
+        self.inputs.append((name, value))
+        self.frame.names.add(name)
+        if statement.name:
+            scope.names[name] = value
+        return value
+
+    def extents(self, node: Any, scope: Scope) -> list[tuple[str | None, Any]]:
+        """The sizes that are written for an input: letters, and what is known of each."""
+
+        def extent(item: Any) -> tuple[str | None, Any]:
+            letter = item if isinstance(item, str) else item.text if isinstance(item, tree.Symbol) else None
+            if letter is not None:
+                return letter, scope.find(letter)
+            return None, self.value(item, scope) if isinstance(item, tree.Node) else item
+
+        match node:
+            case tree.Size():
+                return [extent(item) for item in node.extents]
+            case tree.List():
+                return [extent(item) for item in node.items]
+            case tree.Symbol():
+                return [extent(node)]
+        shape = self.value(node, scope)
+        return [(None, size) for size in (shape if isinstance(shape, tuple) else (shape,))]
+
+    def made_up(self, kind: str, sizes: list[Any], vocabulary: Any) -> Value:
+        """An input of the network that is run."""
+        if None in sizes:
+            raise RefusedError("a size is open")
         if kind == "ids":
             x: torch.Tensor = torch.randint(0, vocabulary, (BATCH, *map(int, sizes)))
         else:
             # Torch 2.13 crashes in the backward pass of a GroupNorm on channels-last memory that needs no gradient.
             x = torch.randn(BATCH, *map(int, sizes), dtype=torch.float64, requires_grad=True)
-        if kind == "map" and len(sizes) == 1:
-            kind = "vector"
-        value = Value(self.push(x), kind, vocabulary)
-        self.inputs.append((name, value))
-        self.frame.names.add(name)
-        if statement.name:
-            scope.names[name] = value
+        return Value(self.push(x), kind, vocabulary)
+
+    def given(self, kind: str, sizes: list[tuple[str | None, Any]], vocabulary: Any, scope: Scope) -> Value:
+        """What flows into a network inside another: of the kind that is written, with as many sizes."""
+        assert self.ports.given is not None
+        if len(self.inputs) == len(self.ports.given):
+            raise RefusedError("more inputs than values that flow in")
+        value = self.ports.given[len(self.inputs)]
+        shape = self.tensors[value.number].shape[1:]
+        if (value.kind, len(shape)) != (kind, len(sizes)):
+            raise RefusedError(f"{kind} is taken, and {value.kind} flows in")
+        if kind == "ids" and value.vocabulary is not None and value.vocabulary > vocabulary:
+            raise RefusedError("ids that it does not know")
+        for (letter, _), size in zip(sizes, shape, strict=True):
+            if letter is not None:
+                if scope.find(letter) not in (None, size):
+                    raise RefusedError(f"{letter} is two sizes")
+                scope.names[letter] = size
         return value
 
     # ------------------------------------------------------------ elements
@@ -390,6 +522,13 @@ class Reference:
                 return flow
             case tree.Named():
                 return self.named(element, flow, scope, first)
+            case tree.Tap():
+                tapped = (scope.parts(element.name.text) or {}).get(element.path.text)
+                if tapped is None or not first:
+                    raise RefusedError(f"{element.path.text} is no part, or stands after an arrow")
+                if label is not None:
+                    self.frame.take(label)
+                return tapped
         if label is not None:
             with_name = Frame(self.child(label), numbered, self.frame.reused)
             self.frame.take(label)
@@ -431,6 +570,8 @@ class Reference:
         first: Any = branch.elements[0]
         while isinstance(first, tree.Named | tree.Checked):
             first = first.element
+        if isinstance(first, tree.Tap):
+            return True
         is_name = isinstance(first, tree.Call) and not first.arguments
         return is_name and isinstance(scope.find(first.name.text), Value)
 
@@ -467,10 +608,16 @@ class Reference:
             inner = inner.element
         if isinstance(inner, tree.Named):
             raise RefusedError("two names")
+        path, before = self.child(label), len(self.made)
         flow = self.element(named.element, flow, scope, first, label, named.numbered)
+        home = scope.home
+        assert home is not None
+        home.modules.pop(label, None)
+        made = self.made[before:]
+        if any(each.is_module and each.path == path for each in made):
+            inside = [each for each in reversed(made) if each.path.startswith(f"{path}.")]
+            home.modules[label] = {each.path[len(path) + 1 :]: each.flow for each in inside}
         if not label.isdigit():
-            home = scope.home
-            assert home is not None
             if label in home.names and not isinstance(home.names[label], Value):
                 raise RefusedError(f"{label} is no value here")
             home.names[label] = flow[0] if len(flow) == 1 else None
@@ -493,6 +640,10 @@ class Reference:
             arguments = [*found.arguments, *arguments]
             if isinstance(found.target, tree.Block):
                 return self.block(found.target, arguments, flow, label, numbered)
+            if isinstance(found.target, tree.Net | tree.Variant):
+                if numbered:
+                    raise RefusedError("a network has names for its layers")
+                return self.inside(found.target, arguments, flow, label)
             layer = found.target
         elif isinstance(found, Shared):
             if label is not None:
@@ -542,15 +693,106 @@ class Reference:
             self.frame.take(label)
         return self.within(Frame(self.child(label), numbered, self.frame.reused), label, walk)
 
+    def inside(
+        self,
+        network: tree.Net | tree.Variant,
+        arguments: list[tuple[tree.Argument, Scope]],
+        flow: Flow,
+        label: str | None,
+    ) -> Flow:
+        """A network inside another: it runs on what flows in, as far as it is to, and what it did in vain is undone."""
+        definition, given, _ = self.resolved(network)
+        if definition is self.root or any(definition is outer for outer in self.calls):
+            raise RefusedError("recursion")
+        ends = [_path(a.value, s) for a, s in arguments if a.name and a.name.text == "until"]
+        if len(ends) > 1:
+            raise RefusedError("two ends")
+        if len(flow) != sum(isinstance(statement, tree.Input) for statement in definition.body.statements):
+            raise RefusedError("another number of values")
+        own = [(a, s) for a, s in arguments if a.name is None or a.name.text != "until"]
+        named = self.by_name(own, [p.name.text for p in definition.parameters])
+        scope = self.begin()
+        self.parameters(definition.parameters, self.overridden(given, named), scope)
+        if label is None:
+            label = word = network.name.text
+            number = 1
+            while label in self.frame.names:
+                number += 1
+                label = f"{word}_{number}"
+        self.frame.take(label)
+        path = self.child(label)
+        outer, depth = self.ports, len(self.calls)
+        before = len(self.tape), len(self.tensors), len(self.made)
+        own_ends = [End(f"{path}.{end}") for end in ends]
+
+        def walk() -> Flow:
+            self.calls.append(definition)
+            self.ports = Ports(path, len(self.calls), flow, len(self.tape))
+            self.ends += own_ends
+            try:
+                result = self.body(definition.body, (), scope)
+                if ends:
+                    raise RefusedError(f"{ends[0]} is not in it")
+                result = tuple(value for _, value, training in self.outputs if not training) or result
+            except ReachedError as reached:
+                if reached.end not in own_ends:
+                    raise
+                result = reached.flow
+            finally:
+                self.ports = outer
+                del self.calls[depth:]
+                self.ends = [end for end in self.ends if end not in own_ends]
+            if not result:
+                raise RefusedError("the network gives nothing")
+            self.undo(result, *before)
+            return result
+
+        return self.within(Frame(path, False, self.frame.reused), label, walk)
+
+    def undo(self, results: Flow, ops: int, tensors: int, made: int) -> None:
+        """Takes back what has been run from a layer on and does not lead to the results."""
+        needed = {value.number for value in results}
+        kept = []
+        for op in reversed(self.tape[ops:]):
+            if needed.intersection(op.outputs):
+                needed.update(op.inputs)
+                kept.append(op)
+        self.tape[ops:] = reversed(kept)
+        there = {number for op in kept for number in op.outputs}
+        left = set(map(id, kept))
+        made_before, self.made = self.made[made:], self.made[:made]
+        for each in made_before:
+            flow = tuple(value for value in each.flow if value.number < tensors or value.number in there)
+            inside = tuple(op for op in each.ops if id(op) in left)
+            if flow and inside:
+                self.made.append(replace(each, flow=flow, ops=inside))
+        paths = {op.path for op in self.tape}
+        self.modules = {path: module for path, module in self.modules.items() if path in paths}
+        self.expressions = {path: text for path, text in self.expressions.items() if path in paths}
+
     def within(self, frame: Frame, name: str, walk: Callable[[], Flow]) -> Flow:
         outer, ops = self.frame, len(self.tape)
         self.frame = frame
-        flow = walk()
-        self.frame = outer
+        try:
+            flow = walk()
+        except ReachedError as reached:  # as much as there is of it ends there
+            self.made.append(Made(frame.path, reached.flow, tuple(self.tape[ops:]), True))
+            raise
+        finally:
+            self.frame = outer
         if len(self.tape) == ops:  # it holds nothing, and so is no module
             outer.names.discard(name)
             outer.next -= outer.numbered and name.isdigit()
+        else:
+            self.reached(Made(frame.path, flow, tuple(self.tape[ops:]), True))
         return flow
+
+    def reached(self, made: Made) -> None:
+        """Puts down a layer or a module, and ends the network that is to end there."""
+        self.made.append(made)
+        for end in self.ends:
+            if end.path == made.path:
+                raise ReachedError(end, made.flow)
 
     def child(self, name: str) -> str:
         return f"{self.frame.path}.{name}" if self.frame.path else name
@@ -607,9 +849,7 @@ class Reference:
                 name = found.name
             elif (match := _compact(argument.value)) and match[0] in signature.letters:
                 name = signature.letters[match[0]].name
-                size = match[1]
-                node = tree.Size(0, 0, size) if isinstance(size, tuple) else tree.Number(0, 0, size)
-                argument = tree.Argument(0, 0, None, node)
+                argument = tree.Argument(0, 0, None, _literal(match[1]))
             else:
                 free = [a.name for a in signature.positional if a.name not in fields]
                 if not free:
@@ -691,13 +931,11 @@ class Reference:
             raise TooLargeError
         lowered = layer.lower(*tensors)
         xs = [self.tensors[value.number] for value in inputs]
-        reused = False
         if isinstance(lowered, Call | Parameter):
             text = lowered.text() if isinstance(lowered, Call) else lowered.call.text()
             known = self.modules.get(path)
             if known is not None and known[0] != text:
                 raise RefusedError("a shared module would be another one here")
-            reused = known is not None
             run: Any = known[1] if known else eval(text, SCOPE) if isinstance(lowered, Call) else Held(lowered)
             if isinstance(run, nn.Module) and not known:
                 run.double().train()
@@ -705,8 +943,11 @@ class Reference:
         else:
             names = [f"x{i}" for i in range(len(xs))]
             run = eval(f"lambda {', '.join(names)}: {lowered.text(names)}", SCOPE)
-            reused = self.frame.reused
-            if reused and not self.frame.bare and self.expressions.get(path, lowered.template) != lowered.template:
+            if (
+                self.frame.reused
+                and not self.frame.bare
+                and self.expressions.get(path, lowered.template) != lowered.template
+            ):
                 raise RefusedError("a shared module would do something else here")
             self.expressions[path] = lowered.template
         result = run(*xs)
@@ -723,8 +964,10 @@ class Reference:
         numbers = tuple(self.push(x) for x in results)
         declared: Any = layer.output(*tensors)
         kinds = tuple(t.kind for t in ((declared,) if isinstance(declared, Tensor) else declared))
-        self.tape.append(Op(path, layer, tensors, run, tuple(v.number for v in inputs), numbers, kinds, reused))
-        return tuple(Value(number, kind) for number, kind in zip(numbers, kinds, strict=True))
+        self.tape.append(Op(path, layer, tensors, run, tuple(v.number for v in inputs), numbers, kinds))
+        flow = tuple(Value(number, kind) for number, kind in zip(numbers, kinds, strict=True))
+        self.reached(Made(path, flow, (self.tape[-1],)))
+        return flow
 
     def push(self, x: torch.Tensor) -> int:
         self.tensors.append(x)
@@ -744,8 +987,11 @@ class Reference:
                         raise RefusedError(f"unknown {node.text}")
                     return Part(layer)
                 return found
-            case tree.Size():
-                return tuple(node.extents)
+            case tree.Symbol() | tree.Size():
+                sizes = tuple(size for _, size in self.extents(node, scope))
+                if None in sizes:
+                    raise RefusedError("a size is open")
+                return sizes if isinstance(node, tree.Size) else sizes[0]
             case tree.List():
                 return tuple(self.value(item, scope) for item in node.items)
             case tree.Attribute():
@@ -776,6 +1022,13 @@ class Reference:
         raise AssertionError(node)
 
     def attribute(self, node: tree.Attribute, scope: Scope) -> Any:
+        first, _, path = (_text(node) or "").partition(".")
+        parts = scope.parts(first) if node.name not in _SIZES else None
+        if parts is not None:
+            tapped = parts.get(path, ())
+            if len(tapped) != 1:
+                raise RefusedError(f"{path} is no part, or gives several values")
+            return tapped[0]
         base = self.value(node.base, scope)
         if not isinstance(base, Value):
             raise RefusedError("only a value has sizes")
@@ -834,6 +1087,38 @@ class Reference:
             ">": lambda: a > b,
             ">=": lambda: a >= b,
         }[node.operator]()
+
+
+_SIZES = ("shape", "c", "h", "w", "d", "l")
+
+
+def _path(node: Any, scope: Scope) -> str:
+    """Where a network is to end: text, or a name for one, or a path as it stands there."""
+    found = (
+        scope.find(node.text) if isinstance(node, tree.Name) else node.value if isinstance(node, tree.String) else None
+    )
+    text = found if isinstance(found, str) else _text(node)
+    if text is None:
+        raise RefusedError("no path")
+    return text
+
+
+def _text(node: Any) -> str | None:
+    """A path that is written as an expression."""
+    match node:
+        case tree.Name() | tree.Symbol():
+            text: str = node.text
+            return text
+        case tree.Number():
+            return str(node.value)
+        case tree.Attribute():
+            base = _text(node.base)
+            return None if base is None else f"{base}.{node.name}"
+    return None
+
+
+def _literal(value: Any) -> Any:
+    return tree.Size(0, 0, value) if isinstance(value, tuple) else tree.Number(0, 0, value)
 
 
 def _too_large(layer: Any, tensors: tuple[Tensor, ...]) -> bool:
