@@ -146,6 +146,35 @@ class GraphOutput(NamedTuple):
     span: Span
 
 
+class Backbone(NamedTuple):
+    """What is said of the weights of a network that stands in another: where they are from, which of them train."""
+
+    path: str
+    """Of its module."""
+    network: str
+    """The name by which the network's weights are known."""
+    until: str | None
+    """The layer at which it ends, by its path inside."""
+    weights: str | None
+    """The name of published weights, or `file:` and a path; None where they begin at random."""
+    frozen: tuple[str, ...]
+    """The paths inside of what does not train; "" is all of it."""
+    norms: Literal["train", "affine", "frozen"]
+    """What of the normalizations by running statistics trains: all, scales and shifts, nothing."""
+    file: str
+    """The spec in which it is defined."""
+    span: Span
+    """Where the weights are named, or else the network."""
+
+    def freezes(self, path: str) -> bool:
+        """Whether what stands at a path of the whole network is in a part that does not train."""
+        return any(_is_in(path, f"{self.path}.{part}" if part else self.path) for part in self.frozen)
+
+
+def _is_in(path: str, module: str) -> bool:
+    return path == module or path.startswith(f"{module}.")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Graph:
     """A network, written out: every repeat, loop, condition and block is gone, every layer has a path and a place.
@@ -168,6 +197,8 @@ class Graph:
     """The same for each activation: a block's result may have one name inside and another outside."""
     size_reads: tuple[SizeRead, ...] = ()
     """The sizes for which the spec asks, but for channels of maps and tokens."""
+    backbones: tuple[Backbone, ...] = ()
+    """The networks inside that have weights of their own, or of which not all trains; the outer ones first."""
 
     @property
     def is_closed(self) -> bool:

@@ -9,7 +9,7 @@ from archdsl import limits
 from archdsl.diagnostics.model import Diagnostic, Label, error, warning
 from archdsl.elaborate.naming import Frame
 from archdsl.elaborate.values import Env
-from archdsl.graph import Activation, GraphInput, GraphOutput, Node, SizeRead, Value
+from archdsl.graph import Activation, Backbone, GraphInput, GraphOutput, Node, SizeRead, Value
 from archdsl.layers.applied import Applied
 from archdsl.layers.tensor import UNKNOWN, Tensor
 from archdsl.source import Span
@@ -50,6 +50,7 @@ class Builder:
         self.named: list[tuple[int, Value, str]] = []
         """Every naming of a value, in turn: the activation, the value, the name."""
         self.size_reads: list[SizeRead] = []
+        self.backbones: list[Backbone] = []
         self.inputs: list[GraphInput] = []
         self.outputs: list[GraphOutput] = []
         self.diagnostics: list[Diagnostic] = []

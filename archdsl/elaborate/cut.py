@@ -70,6 +70,9 @@ def cut(builder: Builder, ends: Flow, nodes: int, activations: int, named: int, 
         if read.value is None or is_there(read.value):
             at = None if read.value is None else moved((read.value,))[0]
             builder.size_reads.append(SizeRead(at, read.axis, read.span))
+    paths = {module.path for module in builder.activations[activations:]}
+    head = builder.activations[activations].path
+    builder.backbones = [each for each in builder.backbones if each.path in paths or not each.path.startswith(head)]
     builder.branches = ((), list)
     return True
 

@@ -198,6 +198,7 @@ class _Elaborator:
             builder.names,
             builder.local_names,
             tuple(builder.size_reads),
+            tuple(builder.backbones),
         )
 
     def doc(self, found: Any) -> str:

@@ -12,7 +12,7 @@ from archdsl.elaborate import meant
 from archdsl.elaborate.builder import NOTHING, Builder, Flow
 from archdsl.elaborate.modules import Modules
 from archdsl.elaborate.naming import refused_name
-from archdsl.elaborate.networks import Networks, listed_parts
+from archdsl.elaborate.networks import PRETRAINED, Networks, listed_parts
 from archdsl.elaborate.origins import facts, rounded_down
 from archdsl.elaborate.values import (
     MISSING,
@@ -517,6 +517,8 @@ class Walker:
             return self.modules.shared(found, call, flow, env)
         elif found is SILENT:
             return (NOTHING,)
+        elif found is MISSING and name == PRETRAINED and self.catalog.find(name) is None:
+            return self.networks.pretrained(call, flow, env, label, numbered)
         else:
             layer = self.catalog.find(name)
             if kind is Value and (layer is None or (first and not call.arguments)):

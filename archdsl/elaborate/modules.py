@@ -117,6 +117,7 @@ class Modules:
             builder.reached(builder.activations[index])
             return result
         named, findings, reads = len(builder.named), len(builder.diagnostics), len(builder.size_reads)
+        backbones = len(builder.backbones)
         frame = outer.inside(index) if transparent else Frame(f"{path}.", index, numbered, outer.reused)
         builder.enter(activation, frame)
         self.calls.append(definition)
@@ -131,7 +132,7 @@ class Modules:
         if transparent:
             outer.next_number = frame.next_number
         result = builder.leave(index, outer, result, nodes, name)
-        self.replayer.record(key, index, nodes, named, findings, reads, f"{path}.")
+        self.replayer.record(key, index, nodes, named, findings, reads, backbones, f"{path}.")
         return result
 
     def may_enter(

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from archdsl import limits
+from archdsl import limits, project
 from archdsl.diagnostics.model import nearest
 from archdsl.elaborate.builder import NOTHING, Flow, ReachedError
 from archdsl.elaborate.cut import cut
 from archdsl.elaborate.naming import Frame
 from archdsl.elaborate.ports import Entrance
 from archdsl.elaborate.values import MISSING, SILENT, Env, NetValue, Partial, describe
-from archdsl.graph import Activation
+from archdsl.graph import Activation, Backbone
 from archdsl.source import Span
 from archdsl.syntax import tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from archdsl.elaborate.flow import Walker
     from archdsl.project import Definition, Module
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 Placed = tuple[tree.Argument, Env]
 """An argument, with the names of the place where it was written."""
 
-UNTIL = "until"
-"""What a network inside another takes besides its own parameters: the layer at which it ends."""
+PRETRAINED = "pretrained"
+"""The word before a network whose weights are published ones, or those of a file."""
+FURTHER = ("until", "weights", "freeze", "bn")
+"""What a network inside another takes besides its own parameters, unless one of these has the name."""
+NORMS = ("train", "affine", "frozen")
 _PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -40,6 +43,15 @@ class Resolved(NamedTuple):
     """What the variants on the way give it; the innermost first."""
     trail: list[tuple[Span, str]]
     """Where each of the variants is defined, and what is said of it; the innermost first."""
+
+
+class Further(NamedTuple):
+    """What a network inside another is given besides its parameters."""
+
+    until: str | None = None
+    weights: str | None = None
+    frozen: tuple[str, ...] = ()
+    norms: Literal["train", "affine", "frozen"] = "train"
 
 
 class Networks:
@@ -132,6 +144,7 @@ class Networks:
         label: str | None,
         numbered: bool,
         partial: Partial | None,
+        pretrained: bool = False,
     ) -> Flow:
         """A network as an element: what flows takes the place of its inputs, and its outputs flow on.
 
@@ -147,18 +160,20 @@ class Networks:
         arguments = [(a, env) for a in call.arguments]
         if partial is not None:
             arguments = [(a, partial.env) for a in partial.arguments] + arguments
-        until, good = self.until(arguments)
-        own = [(a, where) for a, where in arguments if a.name is None or a.name.text != UNTIL]
+        names = tuple([p.name.text for p in definition.parameters])
+        further = {name: placed for name in FURTHER if name not in names and (placed := _named(arguments, name))}
+        own = [placed for placed in arguments if all(placed is not each for each in further.values())]
+        given_further = self.further(word, further, pretrained)
         inner = Env(owner, walker.files.env(owner))
         given = self.override([*written_in, own], definition.parameters)
-        names = tuple([p.name.text for p in definition.parameters])
         written = walker.binder.parameters(word, names, definition.parameters, given, inner, call, env)
         if numbered:
             self.report("misplaced", f"{word} has names for its layers", call, env, help="leave the [] out")
         name = builder.take_name(label or self.free_name(word), word, call, env)
         inputs = [s for s in definition.body.statements if isinstance(s, tree.Input)]
-        if written is None or not good or not self.takes(word, inputs, call, flow, env):
+        if written is None or given_further is None or not self.takes(word, inputs, call, flow, env):
             return (NOTHING,)
+        until = given_further.until
         outer, ports = builder.frame, walker.ports
         nodes, index, path = len(builder.nodes), len(builder.activations), outer.prefix + name
         marks = (nodes, index, len(builder.named), len(builder.size_reads))
@@ -168,7 +183,7 @@ class Networks:
             path=path,
             kind="block",
             definition=word,
-            given=self.shown(written, own, until, definition),
+            given=self.shown(written, own, given_further, definition),
             inputs=flow,
             outputs=(),
             numbered=False,
@@ -203,14 +218,48 @@ class Networks:
         result = builder.leave(index, outer, result, nodes, name)
         if ends is not None and until is not None:
             if builder.errors == errors and NOTHING not in result:
-                self.never_reached(word, until, index, arguments)
+                self.no_layer(word, until, index, further["until"])
             return (NOTHING,)
         if NOTHING in result or len(builder.activations) == index:
             return result
         if cut(builder, result, *marks):
             modules.replayer.forget(nodes)
             result = builder.activations[index].outputs
+        if not builder.frame.reused and not self.backbone(given_further, network, index, further, call, env):
+            return (NOTHING,)
         return result
+
+    def backbone(
+        self,
+        given: Further,
+        network: NetValue,
+        index: int,
+        further: Mapping[str, Placed],
+        call: tree.Call,
+        env: Env,
+    ) -> bool:
+        """Puts down what is said of a network's weights; False after an error."""
+        if not further and given.weights is None:
+            return True
+        builder, word = self.builder, network.definition.name.text
+        module = builder.activations[index]
+        known = builder.parts(index)
+        missing = [path for path in given.frozen if path and path not in known]
+        for path in missing:
+            self.no_layer(word, path, index, further["freeze"])
+        argument, where = further.get("weights", (None, env))
+        at = argument.value if argument is not None else call
+        span = Span(where.source, at.start, at.end)
+        file = network.module.source.name
+        said = Backbone(module.path, word, given.until, given.weights, given.frozen, given.norms, file, span)
+        if given.weights is not None or given.frozen or given.norms != "train":
+            builder.backbones.insert(self.place(said), said)
+        return not missing
+
+    def place(self, said: Backbone) -> int:
+        """Where it stands: before those inside it, behind all others."""
+        inside = [n for n, each in enumerate(self.builder.backbones) if each.path.startswith(f"{said.path}.")]
+        return min(inside, default=len(self.builder.backbones))
 
     def free_name(self, word: str) -> str:
         """The name of a network that is given none: its own, and with a number where that is taken."""
@@ -225,43 +274,124 @@ class Networks:
         self,
         written: tuple[tuple[str | None, object], ...],
         own: list[Placed],
-        until: str | None,
+        further: Further,
         definition: tree.Net,
     ) -> tuple[tuple[str | None, object], ...]:
         """What a call itself gives, of all that the variants on the way give too."""
         names = {a.name.text for a, _ in self.override([own], definition.parameters) if a.name is not None}
         given = [(name, value) for name, value in written if name in names]
-        return (*given, *([] if until is None else [(UNTIL, until)]))
+        return (*given, *([("weights", further.weights)] if further.weights else []), *_until(further.until))
 
-    def until(self, arguments: list[Placed]) -> tuple[str | None, bool]:
-        """The path at which a network is to end, if one is given, and whether what is given is one."""
-        for argument, env in arguments:
-            if argument.name is None or argument.name.text != UNTIL:
-                continue
-            value = argument.value
-            text = env.source.text[value.start : value.end]
-            if isinstance(value, tree.Name) and (found := env.find(value.text)) is not MISSING:
-                if found is SILENT:
-                    return None, False
-                if isinstance(found, str):
-                    text = found
-            elif isinstance(value, tree.String):
-                text = value.value
-            if not _PATH.fullmatch(text) or len(text) > limits.NAME_CHARACTERS * 8:
-                help = "write the path of a layer: `until=layer4`"
-                message = f"`until` takes the path of a layer, got {describe(text)}"
+    def pretrained(self, call: tree.Call, flow: Flow, env: Env, label: str | None, numbered: bool) -> Flow:
+        """`pretrained resnet50(...)`: a network that ships or is known here, by default with its usual weights."""
+        first, *more = call.arguments or (None,)
+        if first is None or first.name is not None or not isinstance(first.value, tree.Name | tree.Function) or more:
+            help = "write its arguments in brackets: `pretrained resnet50(until=layer4)`"
+            self.report("bad-argument", "`pretrained` takes a network", call, env, help=help)
+            return (NOTHING,)
+        value = first.value
+        name = value if isinstance(value, tree.Name) else value.name
+        found = env.find(name.text)
+        partial = None
+        if isinstance(found, Partial):
+            partial, found = found, found.target
+        if found is MISSING and (path := project.shipped().get(name.text)) is not None:
+            module = project.open_shipped(path)
+            definition, owner = module.definitions[name.text]
+            assert isinstance(definition, tree.Net | tree.Variant)
+            found = NetValue(definition, owner)
+        if not isinstance(found, NetValue):
+            if found is not SILENT:
+                self.no_network(name, found, env)
+            return (NOTHING,)
+        arguments = value.arguments if isinstance(value, tree.Function) else ()
+        inner = tree.Call(call.start, call.end, name, arguments)
+        return self.element(found, inner, flow, env, label, numbered, partial, pretrained=True)
+
+    def no_network(self, name: tree.Name, found: Any, env: Env) -> None:
+        """Reports what is no network, where one is needed."""
+        known = {*project.shipped(), *(n for n in env.visible() if isinstance(env.find(n), NetValue))}
+        self.builder.spend(len(known), name, env)
+        near = nearest(name.text, known)
+        help = f"did you mean `{near}`?" if near else "`archdsl list` shows those that ship"
+        message = f"there is no network `{name.text}`"
+        if found is not MISSING:
+            message = f"`{name.text}` is {describe(found)}, not a network"
+        self.report("unknown-name", message, name, env, help=help)
+
+    def further(self, word: str, given: Mapping[str, Placed], pretrained: bool) -> Further | None:
+        """What a network is given besides its parameters; None after an error."""
+        until = self.paths("until", given.get("until"), several=False)
+        frozen = self.paths("freeze", given.get("freeze"), several=True)
+        weights: Any = "DEFAULT" if pretrained else None
+        if (placed := given.get("weights")) is not None:
+            argument, env = placed
+            weights = self.walker.expressions.settled(argument.value, env)
+            if weights is not SILENT and not isinstance(weights, str):
+                message = f"`weights` takes a name in quotes, got {describe(weights)}"
+                help = 'write `weights="DEFAULT"`, or a file as `weights="file:body.safetensors"`'
                 self.report("bad-argument", message, argument, env, help=help)
-                return None, False
-            return text, True
-        return None, True
+                weights = SILENT
+        norms: Any = "train"
+        if (placed := given.get("bn")) is not None:
+            argument, env = placed
+            norms = self.text(argument.value, env)
+            if norms is not SILENT and norms not in NORMS:
+                near = nearest(str(norms), NORMS)
+                help = f"did you mean `{near}`?" if near else "it takes train, affine or frozen"
+                self.report("bad-argument", f"bn has no choice `{norms}`", argument.value, env, help=help)
+                norms = SILENT
+        if until is None or frozen is None or weights is SILENT or norms is SILENT:
+            return None
+        return Further(until[0] if until else None, weights, frozen, norms)
 
-    def never_reached(self, word: str, until: str, index: int, arguments: list[Placed]) -> None:
-        """Reports that a network has no layer of the path at which it is to end."""
+    def paths(self, name: str, placed: Placed | None, several: bool) -> tuple[str, ...] | None:
+        """The paths that an argument gives, "" being all; None after an error."""
+        if placed is None:
+            return ()
+        argument, env = placed
+        value = argument.value
+        if several and isinstance(value, tree.Constant):
+            return ("",) if value.value else ()
+        texts: Any = None
+        if isinstance(value, tree.Name) and type(found := env.find(value.text)) is tuple:
+            texts = found
+        elif several and isinstance(value, tree.List):
+            texts = tuple([self.text(item, env) for item in value.items])
+        else:
+            texts = (self.text(value, env),)
+        for text in texts:
+            if text is SILENT:
+                return None
+            if not isinstance(text, str) or not _PATH.fullmatch(text) or len(text) > 8 * limits.NAME_CHARACTERS:
+                example = "a list of paths: `freeze=[conv1, layer1]`, or `yes`" if several else "`until=layer4`"
+                message = f"`{name}` takes the path of a layer, got {describe(text)}"
+                self.report("bad-argument", message, argument, env, help=f"write {example}")
+                return None
+        return tuple(texts)
+
+    def text(self, value: tree.Expression, env: Env) -> Any:
+        """A path or a word, which need not be in quotes; the text that a name in scope stands for."""
+        if isinstance(value, tree.String):
+            return value.value
+        if isinstance(value, tree.Name) and (found := env.find(value.text)) is not MISSING:
+            if found is SILENT or isinstance(found, str):
+                return found
+            if not isinstance(found, int | float | tuple):
+                return value.text  # a layer or a block has the name too
+            return found
+        return env.source.text[value.start : value.end]
+
+    def no_layer(self, word: str, path: str, index: int, placed: Placed) -> None:
+        """Reports that a network has no layer of a path that an argument gives."""
         known = self.builder.parts(index)
-        near = nearest(until, known)
-        argument, env = next((a, e) for a, e in arguments if a.name is not None and a.name.text == UNTIL)
+        near = nearest(path, known)
+        argument, env = placed
+        at: tree.Node = argument.value
+        if isinstance(at, tree.List):
+            at = next((item for item in at.items if self.text(item, env) == path), at)
         help = f"did you mean `{near}`?" if near else f"it has {listed_parts(known)}"
-        self.report("unknown-name", f"{word} has no layer `{until}`", argument.value, env, help=help)
+        self.report("unknown-name", f"{word} has no layer `{path}`", at, env, help=help)
 
     def takes(self, word: str, inputs: list[tree.Input], call: tree.Call, flow: Flow, env: Env) -> bool:
         """Whether as many values flow as the network has inputs."""
@@ -285,3 +415,12 @@ def listed_parts(known: Iterable[str]) -> str:
     """The outermost of some paths, the first of them."""
     top = list(dict.fromkeys(each.partition(".")[0] for each in known))
     return ", ".join(top[:12]) + (", ..." if len(top) > 12 else "")
+
+
+def _until(path: str | None) -> list[tuple[str, object]]:
+    return [] if path is None else [("until", path)]
+
+
+def _named(arguments: list[Placed], name: str) -> Placed | None:
+    """The argument of a name."""
+    return next((each for each in arguments if each[0].name is not None and each[0].name.text == name), None)

@@ -58,11 +58,15 @@ class Replayer:
         order = {value: number for number, value in enumerate(dict.fromkeys(flow))}
         return (*parts, *(order[value] for value in flow))  # the same value twice is not two
 
-    def record(self, key: Any, activation: int, nodes: int, names: int, findings: int, reads: int, prefix: str) -> None:
+    def record(
+        self, key: Any, activation: int, nodes: int, names: int, findings: int, reads: int, backbones: int, prefix: str
+    ) -> None:
         """Remembers a call that has just been walked through, if nothing was found wrong in it."""
         builder = self.builder
         if key is None or len(builder.diagnostics) != findings or activation >= len(builder.activations):
             return
+        if len(builder.backbones) != backbones:
+            return  # what is said of their weights is said for each
         made = builder.activations[activation]
         if len(builder.nodes) == nodes or any(
             NOTHING in a.inputs + a.outputs for a in builder.activations[activation:]

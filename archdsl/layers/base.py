@@ -305,6 +305,11 @@ class Layer(BaseModel):
         return self.treats_axes_alike and not any(type(value) is tuple for value in self.__dict__.values())
 
     @property
+    def tracks(self) -> bool:
+        """Whether it averages statistics of the batches while the module trains, and uses them in evaluation."""
+        return False
+
+    @property
     def works_in_place(self) -> bool:
         """Whether the module, with these arguments, may overwrite its input and still be trained."""
         return self.has_inplace

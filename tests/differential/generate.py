@@ -11,19 +11,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import prod
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from archdsl.layers import STANDARD, Argument, Catalog, Layer
 from archdsl.syntax import tree
 
 from .compare import FAILURES, NET
-from .reference import Flow, Part, Reference, Shared, TooLargeError, Value
+from .reference import Flow, Part, Ports, Reference, Shared, TooLargeError, Value
 
 BREAK = 0.06
 """How often an element that fails is kept."""
 
 SLIP = 0.45
 """How often something is changed in a network that runs, as by a slip of the pen. Some still run."""
+
+INSIDE = 0.25
+"""How many of the files have networks inside others, or use what comes out of the parts of a module."""
 
 _SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16)
 _CHANNELS = (1, 2, 3, 4, 6, 8, 12)
@@ -66,6 +69,15 @@ def labelled(element: Any, text: str, numbered: bool = False) -> tree.Named:
     return tree.Named(0, 0, element, tree.Label(0, 0, (text,)), numbered)
 
 
+def attributes(path: str) -> Any:
+    """A path as an expression."""
+    first, *parts = path.split(".")
+    found: Any = name(first)
+    for part in parts:
+        found = tree.Attribute(0, 0, found, part)
+    return found
+
+
 def literal(value: Any) -> Any:
     """A value as an expression."""
     if isinstance(value, bool):
@@ -86,6 +98,19 @@ def generate(random: Random, catalog: Catalog = STANDARD) -> tree.File:
         return file if generator.broken or random.random() > SLIP else slip(random, file)
 
 
+class Inner(NamedTuple):
+    """A network that may stand in another."""
+
+    name: str
+    parameters: tuple[tree.Parameter, ...]
+    takes: tuple[tuple[Any, int], ...]
+    """The kind of each input, and how many sizes it has."""
+    gives: int
+    """How many values flow out of it."""
+    paths: tuple[str, ...]
+    """Where it may end."""
+
+
 class _Generator:
     def __init__(self, random: Random, catalog: Catalog) -> None:
         self.random = random
@@ -93,6 +118,8 @@ class _Generator:
         self.catalog = catalog
         self.definitions: list[Any] = []
         self.blocks: list[tree.Block] = []
+        self.nets: list[Inner] = []
+        self.inside = self.chance(INSIDE)
         self.broken = False
         self.labels = 0
         self.reference = Reference(tree.File(0, 0, ()), catalog)
@@ -112,18 +139,17 @@ class _Generator:
     # ------------------------------------------------------------ the file
 
     def file(self) -> tree.File:
-        for _ in range(self.pick((0, 0, 1, 1, 2))):
-            self.block()
+        makers: list[Callable[[], None]] = [self.block] * self.pick((0, 0, 1, 1, 2))
+        if self.inside:
+            makers += [self.net] * self.pick((0, 1, 1, 2))
+            self.random.shuffle(makers)
+        for make in makers:
+            make()
         if self.chance(0.2) and not self.broken:
             self.add(self.default())
-        parameters = tuple(
-            tree.Parameter(0, 0, name(f"n{i}"), literal(self.pick((*_CHANNELS, 0.5, True))))
-            for i in range(self.pick((0, 0, 1, 2)))
-        )
         self.restart()
-        for parameter in parameters:
-            self.scope.names[parameter.name.text] = self.reference.value(parameter.default, self.scope)
-        statements = self.inputs() + self.statements(self.random.randint(1, 6), top=True)
+        parameters = self.parameters()
+        statements = self.inputs() + self.statements(self.random.randint(1 + 2 * self.inside, 6), top=True)
         definition = tree.Net(0, 0, name(NET), parameters, body(*statements), "")
         definitions = [*self.definitions, definition]
         if self.chance(0.15):
@@ -133,6 +159,15 @@ class _Generator:
             )
             definitions.append(tree.Variant(0, 0, name(NET), name("base"), given, None, ""))
         return tree.File(0, 0, tuple(definitions))
+
+    def parameters(self) -> tuple[tree.Parameter, ...]:
+        parameters = tuple(
+            tree.Parameter(0, 0, name(f"n{i}"), literal(self.pick((*_CHANNELS, 0.5, True))))
+            for i in range(self.pick((0, 0, 1, 2)))
+        )
+        for parameter in parameters:
+            self.scope.names[parameter.name.text] = self.reference.value(parameter.default, self.scope)
+        return parameters
 
     def add(self, definition: Any) -> None:
         try:
@@ -147,18 +182,39 @@ class _Generator:
         self.scope = self.reference.begin()
         self.flow = ()
 
-    def inputs(self) -> list[Any]:
+    def inputs(self, letters: bool = False) -> list[Any]:
         count = self.pick((1, 1, 1, 1, 2, 2, 3))
-        rank = self.pick((1, 2, 2, 2, 3))
+        taken = [sizes - 1 for net in self.nets for kind, sizes in net.takes if kind == "map"]
+        rank = self.pick(taken if taken and self.chance(0.8) else (1, 2, 2, 2, 3))
         shape = self.shape(rank)
         statements = []
         for index in range(count):
             if self.chance(0.3):
                 shape = self.shape(rank)
             statements.append(self.input(f"i{index}" if count > 1 or self.chance(0.4) else None, shape))
+        flow: Flow = ()
         for statement in statements:
+            flow = self.reference.statement(statement, flow, self.scope)
+        self.flow = flow
+        return self.lettered(statements) if letters else statements
+
+    def lettered(self, statements: list[tree.Input]) -> list[tree.Input]:
+        """Inputs with letters for some of their sizes, which what flows in settles."""
+        known: dict[str, int] = {}
+        found = []
+        for statement in statements:
+            shape = statement.shape
+            if isinstance(shape, tree.Size) and statement.kind is None:
+                letters = zip("HWD", shape.extents[1:], strict=False)
+                sizes = [a if self.chance(0.5) and known.setdefault(a, int(b)) == b else b for a, b in letters]
+                shape = tree.Size(0, 0, (shape.extents[0], *sizes))
+            found.append(replace(statement, shape=shape))
+        given = tuple(value for _, value in self.reference.inputs)
+        self.reference.ports, self.flow = Ports(given=given), ()
+        self.reference.frame.names.clear()
+        for statement in found:
             self.flow = self.reference.statement(statement, self.flow, self.scope)
-        return statements
+        return found
 
     def shape(self, rank: int) -> list[int]:
         most = {1: 16, 2: 13, 3: 6}[rank]
@@ -209,6 +265,31 @@ class _Generator:
         self.definitions.append(made)
         self.blocks.append(made)
 
+    def net(self) -> None:
+        """A network for inside another, perhaps with a variant. What is wrong in it may stand behind its end."""
+        was_broken = self.broken
+        self.restart()
+        parameters = self.parameters()
+        inputs = self.inputs(letters=self.chance(0.4))
+        takes = tuple((v.kind, len(self.sizes_of(v))) for _, v in self.reference.inputs)
+        statements = self.statements(self.random.randint(1, 4), top=True)
+        label = f"{self.pick(('inner', 'stem', 'trunk'))}{len(self.nets)}"
+        self.definitions.append(tree.Net(0, 0, name(label), parameters, body(*inputs, *statements), ""))
+        gives = len(self.flow)
+        for statement in statements:
+            if isinstance(statement, tree.Output) and statement.when is None:
+                gives = len(statement.names)
+        paths = tuple(dict.fromkeys(made.path for made in self.reference.made))
+        made = Inner(label, parameters, takes, gives, paths)
+        self.nets.append(made)
+        if self.chance(0.3):
+            variant = made._replace(name=f"{label}v")
+            self.restart()
+            given = self.given(parameters)
+            self.definitions.append(tree.Variant(0, 0, name(variant.name), name(label), given, None, ""))
+            self.nets.append(variant)
+        self.broken = was_broken
+
     # ------------------------------------------------------------ statements
 
     def statements(self, count: int, top: bool) -> list[Any]:
@@ -245,8 +326,8 @@ class _Generator:
         reference, scope, flow = self.reference, self.scope, self.flow
         frame, names, defaults = reference.frame, dict(scope.names), scope.defaults
         kept = frame.copy()
-        counts = len(reference.tape), len(reference.tensors), len(reference.expectations)
-        modules = dict(reference.modules)
+        counts = len(reference.tape), len(reference.tensors), len(reference.expectations), len(reference.made)
+        modules, expressions, named = dict(reference.modules), dict(reference.expressions), dict(scope.modules)
         shared = {key: value.used for key, value in names.items() if isinstance(value, Shared)}
         try:
             self.flow = reference.statement(statement, flow, scope)
@@ -258,7 +339,8 @@ class _Generator:
             frame.names, frame.counters, frame.next = kept.names, kept.counters, kept.next
             scope.names, scope.defaults = names, defaults
             del reference.tape[counts[0] :], reference.tensors[counts[1] :], reference.expectations[counts[2] :]
-            reference.modules = modules
+            del reference.made[counts[3] :]
+            reference.modules, reference.expressions, scope.modules = modules, expressions, named
             reference.calls.clear()
             for key, used in shared.items():
                 names[key].used = used
@@ -277,8 +359,12 @@ class _Generator:
         if roll < 0.18 and self.flow:
             return self.expectation()
         elements = [self.element(3) for _ in range(self.pick((1, 1, 2, 3)))]
+        if self.nets and self.chance(0.35):
+            elements = [self.network_call(), *elements[1:]]
         known = self.values()
-        if known and self.chance(0.25 if self.flow else 0.9):
+        if self.taps() and self.chance(0.3):
+            elements.insert(0, self.tap())
+        elif known and self.chance(0.25 if self.flow else 0.9):
             elements.insert(0, call(self.pick(known)))
         if self.chance(0.06):
             elements[-1] = tree.Checked(0, 0, elements[-1], self.written_shape())
@@ -286,6 +372,38 @@ class _Generator:
 
     def values(self) -> list[str]:
         return [n for n, v in self.scope.names.items() if isinstance(v, Value)]
+
+    def taps(self) -> list[str]:
+        """The parts of modules that have names here."""
+        if not self.inside:
+            return []
+        return [f"{label}.{path}" for label, parts in self.scope.modules.items() for path in parts]
+
+    def tapped(self) -> str:
+        """The path of a part, mostly one that is there."""
+        path: str = self.pick(self.taps())
+        return self.other(path) if self.chance(0.06) else path
+
+    def other(self, path: str) -> str:
+        """A path that may not be there."""
+        parts = path.split(".")
+        ways = [path + self.pick(("x", ".0", ".conv1")), ".".join((*parts[:-1], self.pick(("conv1", "relu1", "0"))))]
+        if len(parts) > 2:
+            ways += [".".join(parts[:-1]), ".".join((parts[0], *parts[2:]))]
+        found: str = self.pick(ways)
+        return found
+
+    def tap(self) -> Any:
+        """What comes out of a part, at the head of a line or a branch."""
+        label, _, path = self.tapped().partition(".")
+        return tree.Tap(0, 0, name(label), tree.Path(0, 0, path))
+
+    def reference_to(self) -> Any:
+        """A value as an argument, if there is one."""
+        if self.taps() and self.chance(0.7):
+            return attributes(self.tapped())
+        known = self.values()
+        return name(self.pick(known)) if known else None
 
     def default(self) -> tree.Default:
         cls = self.pick(self.layers)
@@ -319,7 +437,9 @@ class _Generator:
 
     def element(self, depth: int) -> Any:
         element = self.bare(depth)
-        if self.chance(0.12):
+        if isinstance(element, tree.Named):
+            return element
+        if self.chance(0.3 if self.inside and not isinstance(element, tree.Call) else 0.12):
             element = labelled(element, self.label(), self.chance(0.35) and not isinstance(element, tree.Call))
         return element
 
@@ -330,6 +450,10 @@ class _Generator:
                 (self.branches, self.branches, self.gate, self.head, self.repeat, self.condition, self.loop, self.row)
             )
             return make(depth - 1)
+        if self.nets and self.chance(0.2):
+            return self.network_call()
+        if self.taps() and self.chance(0.2):
+            return call(self.pick(("add", "cat", "cat", "mul", "sub")), argument(attributes(self.tapped())))
         if roll < 0.46 and self.blocks:
             return self.block_call()
         shared = [n for n, v in self.scope.names.items() if isinstance(v, Shared)]
@@ -345,6 +469,8 @@ class _Generator:
             if self.chance(0.25):
                 return chain(call("id"))
             known = self.values()
+            if self.taps() and self.chance(0.2):
+                return chain(self.tap(), *([self.keeping()] if self.chance(0.3) else []))
             if known and self.chance(0.15):
                 return chain(call(self.pick(known)))
             return chain(
@@ -381,7 +507,8 @@ class _Generator:
         known = [*self.values(), *(["in"] if "in" in self.scope.names else [])]
         left: Any = self.integer(self.channels())
         if known and self.chance(0.5):
-            left = tree.Attribute(0, 0, name(self.pick(known)), self.pick(("c", "h", "w", "l")))
+            of = attributes(self.tapped()) if self.taps() and self.chance(0.4) else name(self.pick(known))
+            left = tree.Attribute(0, 0, of, self.pick(("c", "h", "w", "l")))
         test: Any = tree.Binary(0, 0, self.pick(("==", "!=", "<", ">=")), left, number(self.channels()))
         if self.chance(0.2):
             test = self.pick(
@@ -408,20 +535,55 @@ class _Generator:
         more = [self.keeping()] if self.chance(0.5) else []
         return tree.Loop(0, 0, names, literal(rows), None, body(line(inner, *more)))
 
-    def block_call(self) -> Any:
-        definition = self.pick(self.blocks)
-        given = []
-        for parameter in definition.parameters:
+    def given(self, parameters: tuple[tree.Parameter, ...]) -> tuple[tree.Argument, ...]:
+        """Arguments for some of the parameters of a block or a network."""
+        given: list[tree.Argument] = []
+        for parameter in parameters:
             if self.chance(0.4):
                 value = self.pick(_CHANNELS) if isinstance(parameter.default, tree.Number) else None
                 node = parameter.default if value is None else self.integer(value)
                 given.append(argument(node, parameter.name.text if self.chance(0.6) or given else None))
-        element = call(definition.name.text, *given)
+        return tuple(given)
+
+    def block_call(self) -> Any:
+        definition = self.pick(self.blocks)
+        element = call(definition.name.text, *self.given(definition.parameters))
         if definition.takes and self.chance(0.9):
             known = self.values()
             other = chain(call(self.pick(known))) if known and self.chance(0.5) else chain(self.keeping())
             return group(chain(group(chain(call("id")), other), element))
         return element
+
+    def network_call(self) -> Any:
+        """A network inside this one, mostly one that takes what flows, as far as one of its layers or all of it."""
+        flows = self.flow and (self.flow[0].kind, len(self.sizes_of(self.flow[0])))
+        suitable = [net for net in self.nets if net.takes[0] == flows]
+        net = self.pick(suitable if suitable and self.chance(0.95) else self.nets)
+        given = list(self.given(net.parameters))
+        ends = net.paths and self.chance(0.6)
+        if ends:
+            given.insert(self.random.randint(0, len(given)) if self.chance(0.3) else 0, self.until(net))
+        element: Any = call(net.name if self.chance(0.99) else NET, *given)
+        if self.chance(0.65):
+            element = labelled(element, self.label(), self.chance(0.02))
+        count = len(net.takes) if self.chance(0.95) else self.pick((1, 2, 3))
+        if count == 1 and (ends or net.gives == 1):
+            return element
+        before, after = [], []
+        if count > 1:
+            known = [n for n in self.values() if self.scope.names[n].kind == net.takes[0][0]]
+            others = [chain(call(self.pick(known)) if known and self.chance(0.5) else call("id")) for _ in range(count)]
+            before = [group(*others)]
+        if not ends and net.gives > 1 and self.chance(0.8):
+            after = [call(self.pick(("add", "cat", "cat", "mul")))]
+        return group(chain(*before, element, *after))
+
+    def until(self, net: Inner) -> tree.Argument:
+        path = self.pick(net.paths)
+        if self.chance(0.06):
+            path = self.other(path)
+        is_text = path[0].isdigit() or self.chance(0.3)
+        return argument(tree.String(0, 0, path) if is_text else attributes(path), "until")
 
     # ------------------------------------------------------------ layers
 
@@ -445,7 +607,7 @@ class _Generator:
         return call("conv", argument(self.integer(self.channels())), argument(number(size), "k"), padding)
 
     def activation(self) -> tree.Call:
-        parts = [n for n, v in self.scope.names.items() if isinstance(v, Part) and not isinstance(v.target, tree.Block)]
+        parts = [n for n, v in self.scope.names.items() if isinstance(v, Part) and isinstance(v.target, type)]
         return call(self.pick(parts)) if parts and self.chance(0.3) else call(self.pick(_ACTIVATIONS))
 
     def fitting(self) -> tree.Call:
@@ -475,8 +637,7 @@ class _Generator:
                 by_place = False
                 continue
             if declared.reference:
-                known = self.values()
-                value: Any = name(self.pick(known)) if known else number(1)
+                value: Any = self.reference_to() or number(1)
             else:
                 value = self.for_argument(cls, declared)
             if declared.positional and by_place and not _is_call_like(value):
@@ -487,7 +648,8 @@ class _Generator:
                 )
         merges = cls.inputs[1] != 1
         if merges and self.chance(0.6):
-            given += [argument(name(n)) for n in self.random.sample(self.values(), min(1, len(self.values())))]
+            other = self.reference_to()
+            given += [argument(other)] if other else []
         word = self.pick((cls.word, *cls.aliases))
         return call(word, *given)
 
@@ -495,8 +657,8 @@ class _Generator:
         """Layers whose arguments hang together, with such as fit; chance alone would hardly find them."""
         sizes = self.sizes_of(self.flow[0])
         rank = max(1, len(sizes) - 1)
-        known = self.values()
-        like = argument(name(self.pick(known)), "like") if known else None
+        other = self.reference_to()
+        like = argument(other, "like") if other else None
         match cls.word:
             case "reshape":
                 parts = _factors(self.random, prod(sizes), self.pick((1, 2, 3, 4)))
@@ -553,9 +715,12 @@ class _Generator:
         if known and self.chance(0.3):
             chosen = self.pick(known)
             rest = value - self.scope.names[chosen]
+            written = tree.Symbol(0, 0, chosen) if chosen.isupper() else name(chosen)
             if rest == 0 or self.chance(0.3):
-                return name(chosen)
-            return tree.Binary(0, 0, "+" if rest > 0 else "-", name(chosen), number(abs(rest)))
+                return written
+            return tree.Binary(0, 0, "+" if rest > 0 else "-", written, number(abs(rest)))
+        if self.taps() and self.chance(0.08):
+            return tree.Attribute(0, 0, attributes(self.tapped()), "c")
         if value > 1 and value % 2 == 0 and self.chance(0.1):
             return tree.Binary(0, 0, "*", number(2), number(value // 2))
         return literal(value)
@@ -578,15 +743,19 @@ def _factors(random: Random, whole: int, count: int) -> tuple[int, ...]:
 
 def slip(random: Random, file: tree.File) -> tree.File:
     """The file with one number, word, element or argument changed."""
-    nodes = [node for node in _nodes(file) if isinstance(node, tree.Number | tree.Chain | tree.Call | tree.Size)]
+    nodes = [
+        node for node in _nodes(file) if isinstance(node, tree.Number | tree.Chain | tree.Call | tree.Size | tree.Path)
+    ]
     for _ in range(20):
         node = random.choice(nodes)
         changed: Any = None
         match node:
             case tree.Number(value=value):
                 changed = number(max(0, random.choice((value + 1, value - 1, 2 * value, value // 2))))
+            case tree.Path(text=text):
+                changed = tree.Path(0, 0, text.rpartition(".")[0] or f"{text}.0")
             case tree.Size(extents=extents):
-                at = random.randrange(len(extents))
+                at = random.choice([at for at, extent in enumerate(extents) if isinstance(extent, int)])
                 size = max(0, int(extents[at]) + random.choice((-1, 1)))
                 changed = tree.Size(0, 0, (*extents[:at], size, *extents[at + 1 :]))
             case tree.Chain(elements=elements) if len(elements) > 1:

@@ -433,7 +433,8 @@ class Reference:
         kind = statement.kind.text if statement.kind else "map"
         least, most = {"map": (1, 4), "tokens": (2, 2), "ids": (1, 1)}.get(kind, (1, 0))
         vocabulary = self.value(statement.vocabulary, scope) if statement.vocabulary else None
-        if not least <= len(sizes) <= most or (vocabulary is None) is (kind == "ids"):
+        is_vocabulary = type(vocabulary) is int and vocabulary >= 1
+        if not least <= len(sizes) <= most or is_vocabulary is not (kind == "ids"):
             raise RefusedError("no such input")
         if kind != "ids" and sizes[kind == "tokens"][1] is None:
             raise RefusedError("channels are known")
@@ -943,11 +944,8 @@ class Reference:
         else:
             names = [f"x{i}" for i in range(len(xs))]
             run = eval(f"lambda {', '.join(names)}: {lowered.text(names)}", SCOPE)
-            if (
-                self.frame.reused
-                and not self.frame.bare
-                and self.expressions.get(path, lowered.template) != lowered.template
-            ):
+            same = self.expressions.get(path, lowered.template) == lowered.template
+            if self.frame.reused and not self.frame.bare and not same:
                 raise RefusedError("a shared module would do something else here")
             self.expressions[path] = lowered.template
         result = run(*xs)
@@ -1094,10 +1092,12 @@ _SIZES = ("shape", "c", "h", "w", "d", "l")
 
 def _path(node: Any, scope: Scope) -> str:
     """Where a network is to end: text, or a name for one, or a path as it stands there."""
-    found = (
-        scope.find(node.text) if isinstance(node, tree.Name) else node.value if isinstance(node, tree.String) else None
-    )
-    text = found if isinstance(found, str) else _text(node)
+    match node:
+        case tree.String():
+            return str(node.value)
+        case tree.Name() if isinstance(found := scope.find(node.text), str):
+            return found
+    text = _text(node)
     if text is None:
         raise RefusedError("no path")
     return text

@@ -63,6 +63,8 @@ def _simpler(node: Any) -> Iterator[Any]:
     match node:
         case tree.Named() | tree.Checked() | tree.Repeat():
             yield node.element
+        case tree.Tap():
+            yield tree.Call(0, 0, node.name, ())
         case tree.Group(branches=(only,)) if len(only.elements) == 1:
             yield only.elements[0]
         case tree.Group(branches=branches) if len(branches) > 1:

@@ -238,7 +238,7 @@ def test_the_compiled_module_gives_what_is_tapped() -> None:
     [
         ("inner(until=dwon)", "unknown-name", "dwon", "did you mean `down`?"),
         ("inner(until=zebra)", "unknown-name", "zebra", "it has stem, relu1, down"),
-        ("inner(until=3 + 4)", "bad-argument", "until=3 + 4", "write the path of a layer: `until=layer4`"),
+        ("inner(until=3 + 4)", "bad-argument", "until=3 + 4", "write `until=layer4`"),
         ("inner(until=down) as body\nbody.dwon", "unknown-name", "body.dwon", "did you mean `body.down`?"),
         ("inner(until=down) as body\nbody.head", "unknown-name", "body.head", None),
         ("inner as body\nrelu -> body.down", "misplaced", "body.down", None),
