@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 Literal: TypeAlias = "int | float | bool | str | tuple[Literal, ...] | None"
 
@@ -52,6 +52,11 @@ class Call:
         object.__setattr__(self, "arguments", arguments)
         object.__setattr__(self, "options", tuple(options.items()))
         object.__setattr__(self, "initializers", initializers)
+
+    def named(self, constructor: str) -> Call:
+        """The same call of another constructor."""
+        options: dict[str, Any] = dict(self.options)
+        return Call(constructor, *self.arguments, initializers=self.initializers, **options)
 
     def text(self) -> str:
         """The constructor call as Python source."""

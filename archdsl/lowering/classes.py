@@ -152,6 +152,11 @@ class Classes:
             return Sequence(tuple(item for item in items if item is not None), step.activation.span)
         return self.instance(step)
 
+    def is_held(self, node: Node) -> bool:
+        """Whether a layer becomes a module or a parameter."""
+        lowering = self.lowered[node.index]
+        return lowering is not None and isinstance(lowering.call, Call | Parameter)
+
     def is_sequence(self, run: Run) -> bool:
         """Whether a group is an nn.Sequential: numbered, each step a module on the result of the one before."""
         if run.activation.kind != "group" or not run.activation.numbered or len(run.inputs) != 1:
@@ -299,6 +304,8 @@ _POSITIONAL = {
     "nn.ConvTranspose": _CHANNELS,
     "nn.Linear": ("in_features", "out_features"),
     "nn.BatchNorm": ("num_features",),
+    "KeptBatchNorm": ("num_features",),
+    "KeptInstanceNorm": ("num_features",),
     "nn.InstanceNorm": ("num_features",),
     "nn.GroupNorm": ("num_groups", "num_channels"),
     "nn.LayerNorm": ("normalized_shape",),

@@ -287,7 +287,52 @@ class PositionEncoding(nn.Module):
         return f"temperature={self.temperature:g}, normalize={self.normalize}"
 '''
 
+_KEPT_NORM = '''
+class Kept{name}(nn.{name}):
+    """A normalization that may keep its statistics: while they are `kept`, it runs as in evaluation."""
+
+    kept = False
+
+    def train(self, mode: bool = True) -> "Kept{name}":
+        return super().train(mode and not self.kept)
+'''
+
+_KEEP_STATISTICS = '''
+def keep_statistics(module: nn.Module) -> None:
+    """Normalizations in a module keep their running statistics and use them, in training as well."""
+    for norm in module.modules():
+        if hasattr(norm, "kept"):
+            norm.kept = True
+            norm.eval()
+'''
+
+_FREEZE = '''
+def freeze(*parts: nn.Module | nn.Parameter) -> None:
+    """Parts of a network stay as they are: no gradients for their parameters, no new statistics."""
+    for part in parts:
+        part.requires_grad_(False)
+        if isinstance(part, nn.Module):
+            keep_statistics(part)
+'''
+
+_FREEZE_NORMS = '''
+def freeze_norms(module: nn.Module) -> None:
+    """Normalizations in a module stay as they are, scales and shifts included."""
+    for norm in module.modules():
+        if hasattr(norm, "kept"):
+            freeze(norm)
+'''
+
+_TRACKING: Final = tuple([f"{kind}Norm{rank}d" for kind in ("Batch", "Instance") for rank in (1, 2, 3)])
+
+KEPT: Final[dict[str, str]] = {f"nn.{name}": f"Kept{name}" for name in _TRACKING}
+"""What takes the place of a normalization in a network that is frozen in part."""
+
 HELPERS: Final[dict[str, str]] = {
+    **{f"Kept{name}": _KEPT_NORM.format(name=name).lstrip() for name in _TRACKING},
+    "keep_statistics": _KEEP_STATISTICS.lstrip(),
+    "freeze": _FREEZE.lstrip(),
+    "freeze_norms": _FREEZE_NORMS.lstrip(),
     "ChannelLayerNorm": _CHANNEL_LAYER_NORM.lstrip(),
     "ChannelRMSNorm": _CHANNEL_RMS_NORM.lstrip(),
     "StochasticDepth": _STOCHASTIC_DEPTH.lstrip(),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from archdsl.graph import Activation, Graph, Node, Value
 from archdsl.layers.call import Call, Expression, Parameter
 from archdsl.layers.source import Input
-from archdsl.lowering.helpers import CHANNELS_LAST
+from archdsl.lowering.helpers import CHANNELS_LAST, KEPT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -229,6 +229,7 @@ def lowered(graph: Graph, used: Uses) -> list[Lowering | None]:
     cache: dict[tuple[object, ...], Lowering] = {}
     result: list[Lowering | None] = []
     shared = {node.path for node in graph.nodes if node.reused}
+    partly_frozen = tuple([f"{each.path}." for each in graph.backbones if each.frozen or each.norms != "train"])
     # A shared module overwrites in all of its uses or in none.
     kept = {n.path for n in graph.nodes if n.path in shared and not _may_overwrite(graph, homes, n, used)}
     for node in graph.nodes:
@@ -239,12 +240,15 @@ def lowered(graph: Graph, used: Uses) -> list[Lowering | None]:
         inplace = node.path not in kept and _may_overwrite(graph, homes, node, used)
         giver = graph.nodes[node.inputs[0].node]
         last = giver.layer.channels_last and tensors[0].kind == "map" and node.path not in shared
-        key = (id(node.layer), tensors, inplace, last)
+        keeps = bool(partly_frozen) and node.layer.tracks and node.path.startswith(partly_frozen)
+        key = (id(node.layer), tensors, inplace, last, keeps)
         found = cache.get(key)
         if found is None:
             call = node.layer.lower(*tensors)
             if isinstance(call, Call) and last and call.constructor in CHANNELS_LAST:
-                call = Call(CHANNELS_LAST[call.constructor], *call.arguments, **dict(call.options))  # type: ignore[arg-type]
+                call = call.named(CHANNELS_LAST[call.constructor])
+            if isinstance(call, Call) and keeps:
+                call = call.named(KEPT[call.constructor])
             if inplace and isinstance(call, Call) and node.layer.works_in_place:
                 options: dict[str, object] = {**dict(call.options), "inplace": True}
                 call = Call(call.constructor, *call.arguments, initializers=call.initializers, **options)  # type: ignore[arg-type]

@@ -89,7 +89,31 @@ class _Printer:
         slots = iter(kind.slots)
         for name, tree in kind.instances[0].children:
             lines += self.child(name, tree, slots)
+        if kind is self.classes.root.kind:
+            lines += self.freezing()
         lines += ["", *self.forward(kind)]
+        return lines
+
+    def freezing(self) -> list[str]:
+        """What keeps parts of the networks inside as they are."""
+        lines: list[str] = []
+        modules = {node.path for node in self.graph.nodes if self.classes.is_held(node)}
+        modules |= {each.path for each in self.graph.activations if not each.transparent}
+        for backbone in self.graph.backbones:
+            paths = [f"{backbone.path}.{part}".rstrip(".") for part in backbone.frozen]
+            parts = [_reached(path) for path in paths if path in modules]
+            comment = _comment(backbone.span)
+            if parts:
+                self.helpers |= dict.fromkeys(["keep_statistics", "freeze"])
+                first, *rest = _call("freeze", parts, 8).split("\n")
+                lines += [f"        {first}{comment}", *rest]
+            if backbone.norms == "affine":
+                self.helpers["keep_statistics"] = None
+            if backbone.norms == "frozen":
+                self.helpers |= dict.fromkeys(["keep_statistics", "freeze", "freeze_norms"])
+            if backbone.norms != "train":
+                what = "keep_statistics" if backbone.norms == "affine" else "freeze_norms"
+                lines.append(f"        {what}({_reached(backbone.path)}){comment}")
         return lines
 
     def child(self, name: str, tree: Tree, slots: Iterator[str]) -> list[str]:
@@ -188,6 +212,13 @@ def output_names(outputs: tuple[GraphOutput, ...]) -> tuple[str, ...]:
 
 
 # ---------------------------------------------------------------- pieces of text
+
+
+def _reached(path: str) -> str:
+    """How the network reaches a module or a parameter inside it."""
+    if all(part.isidentifier() for part in path.split(".")):
+        return f"self.{path}"
+    return f'self.get_submodule("{path}")'
 
 
 def _statements(lines: list[Line], indent: int) -> list[str]:
