@@ -13,6 +13,7 @@ from archdsl import limits
 from archdsl.analyses.contracts import contracts, impossible
 from archdsl.analyses.counts import counts, total
 from archdsl.analyses.fields import Field, fields
+from archdsl.analyses.training import Frozen, frozen
 from archdsl.collector import make_room, paused
 from archdsl.diagnostics.model import Diagnostic, in_order
 from archdsl.elaborate.elaborator import Elaboration, elaborate
@@ -96,6 +97,11 @@ class Network:
         """Parameters, buffers and multiply-accumulates of each node."""
         with paused():
             return counts(self.graph)
+
+    @cached_property
+    def frozen(self) -> Frozen:
+        """What does not train: parts of the networks inside it."""
+        return frozen(self.graph)
 
     @cached_property
     def totals(self) -> Counts:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from archdsl.analyses.counts import total
+from archdsl.analyses.training import frozen
 from archdsl.elaborate.values import OPEN, SILENT
 from archdsl.graph import Value
 
@@ -24,6 +25,7 @@ class Scope:
     def __init__(self, graph: Graph, counts: tuple[Counts, ...], fields: tuple[Field, ...], path: str | None) -> None:
         self.graph = graph
         self.all_fields = fields
+        self.all_counts = counts
         inside = path and f"{path}."
         self.nodes = [node for node in graph.nodes if not inside or node.path == path or node.path.startswith(inside)]
         self.fields = tuple([fields[node.index] for node in self.nodes])
@@ -47,6 +49,11 @@ class Scope:
                 return min(step.axis.size for step in steps)
         return OPEN
 
+    def trainable(self) -> int:
+        """The parameters that no network inside freezes."""
+        held = frozen(self.graph).parameters
+        return sum(self.all_counts[node.index].parameters for node in self.nodes if node.index not in held)
+
     def misaligned(self) -> int:
         """In how many places branches meet that look at different places of the input."""
         from archdsl.analyses.units import shifts
@@ -67,7 +74,7 @@ class Scope:
 FACTS: Final[Mapping[str, Callable[[Scope], Any]]] = {
     "params": lambda scope: scope.counts.parameters,
     "parameters": lambda scope: scope.counts.parameters,
-    "trainable": lambda scope: scope.counts.parameters,
+    "trainable": lambda scope: scope.trainable(),
     "buffers": lambda scope: scope.counts.buffers,
     "macs": lambda scope: OPEN if scope.counts.macs is None else scope.counts.macs,
     "flops": lambda scope: OPEN if scope.counts.macs is None else 2 * scope.counts.macs,

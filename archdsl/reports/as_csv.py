@@ -21,6 +21,7 @@ COLUMNS = {
     "field_stride": "step in the input from one output to the next",
     "field_padding": "how far the first field reaches before the input",
     "everywhere": "the layer by which the whole input has its say, if it has",
+    "frozen": "yes where its parameters do not train",
     "reused": "yes for a later use of a shared module",
     "file": "file of the spec",
     "line": "line of the spec",
@@ -43,7 +44,12 @@ def _cells(layer: LayerReport) -> list[str | int | float | None]:
     return [
         *(layer.path, layer.layer, layer.text, " ".join(layer.inputs), shape(layer.output)),
         *(layer.parameters, layer.buffers, layer.macs, *field),
-        *(layer.everywhere, "yes" if layer.reused else "no", layer.file, layer.line),
+        *(
+            layer.everywhere,
+            *("yes" if flag else "no" for flag in (layer.frozen, layer.reused)),
+            layer.file,
+            layer.line,
+        ),
     ]
 
 

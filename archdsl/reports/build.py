@@ -43,7 +43,7 @@ def build_report(network: Network, batch: int = 1) -> Report:
         totals=Totals(
             layers=len(layers),
             parameters=totals.parameters,
-            trainable=totals.parameters,
+            trainable=sum([layer.parameters for layer in layers if not layer.frozen]),
             buffers=totals.buffers,
             macs=macs,
             flops=None if macs is None else 2 * macs,
@@ -81,6 +81,7 @@ def _layers(network: Network, batch: int) -> tuple[list[int], list[LayerReport]]
     layers: list[LayerReport] = []
     numbers: list[int] = []
     shown: dict[int, FieldReport | None] = {}
+    held = network.frozen.parameters
     lines: dict[Span, int] = {}
     for node, applied, field, count in zip(nodes, graph.applied, network.fields, network.counts, strict=True):
         _, path, layer, inputs, span, _, reused = node
@@ -113,6 +114,7 @@ def _layers(network: Network, batch: int) -> tuple[list[int], list[LayerReport]]
             line,
             span.source.name,
             reused,
+            node.index in held,
         )
         layers.append(row)
     return numbers, layers

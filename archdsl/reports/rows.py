@@ -8,7 +8,7 @@ from itertools import accumulate, groupby, takewhile
 
 from archdsl.collector import paused
 from archdsl.records import Record, record
-from archdsl.reports.numbers import clean
+from archdsl.reports.numbers import clean, thousands
 from archdsl.reports.schema import Extents, FieldReport, LayerReport, Report
 
 
@@ -29,6 +29,8 @@ class Row(Record):
     everywhere: str | None
     """The layer by which the whole input has its say in the output, if it has."""
     parameters: int
+    frozen: int
+    """Those of the parameters that do not train."""
     macs: int | None
     parameter_share: float | None
     mac_share: float | None
@@ -42,7 +44,13 @@ class Row(Record):
 
     @property
     def remark(self) -> str:
-        """What a reader must know beside the numbers: `x5, like 0`."""
+        """What a reader must know beside the numbers: `x5, like 0`, `frozen`."""
+        held = "frozen" if self.frozen == self.parameters else f"{thousands(self.frozen)} frozen"
+        return ", ".join(filter(None, (self.standing, held if self.frozen else "")))
+
+    @property
+    def standing(self) -> str:
+        """What of it is about what the row stands for."""
         return ", ".join(filter(None, (f"x{self.times}" if self.times > 1 else "", self.note)))
 
 
@@ -158,7 +166,7 @@ def _compare(part: _Part, layers: Sequence[LayerReport], known: dict[object, int
         key = (part.text, tuple([(child.label, child.likeness) for child in part.children]))
     else:
         layer = layers[part.start]
-        key = (part.text, layer.text, layer.output, layer.parameters, layer.macs)
+        key = (part.text, layer.text, layer.output, layer.parameters, layer.macs, layer.frozen)
     part.likeness = known.setdefault(key, len(known))
 
 
@@ -167,6 +175,8 @@ class _Unfolding:
         self.layers, self.depth, self.fold = report.layers, depth, fold
         # Sums over the layers before each.
         self.parameters = list(accumulate([layer.parameters for layer in report.layers], initial=0))
+        frozen = [layer.parameters if layer.frozen else 0 for layer in report.layers]
+        self.frozen = list(accumulate(frozen, initial=0))
         self.macs = list(accumulate([layer.macs or 0 for layer in report.layers], initial=0))
         self.unknown = list(accumulate([layer.macs is None for layer in report.layers], initial=0))
 
@@ -204,6 +214,7 @@ class _Unfolding:
             field=end.field,
             everywhere=end.everywhere,
             parameters=parameters,
+            frozen=self.frozen[stop] - self.frozen[start],
             macs=macs,
             parameter_share=parameters / all_parameters if all_parameters else None,
             mac_share=macs / all_macs if macs is not None and all_macs else None,

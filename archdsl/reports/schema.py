@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from archdsl.records import Record, record
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 COUNTING_RULE = (
     "multiplications of convolutions, linear layers and matrix products (torchvision's rule); FLOPs = 2 MACs"
@@ -60,6 +60,7 @@ class LayerReport(Record):
     line: Annotated[int, Field(description="line of the spec")]
     file: Annotated[str, Field(description="file of the spec")]
     reused: Annotated[bool, Field(description="a later use of a shared module")] = False
+    frozen: Annotated[bool, Field(description="its parameters do not train")] = False
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
 
@@ -95,7 +96,7 @@ class Totals(_Model):
 
     layers: int
     parameters: int
-    trainable: int
+    trainable: int = Field(description="the parameters that no network inside freezes")
     buffers: int
     macs: int | None
     flops: int | None

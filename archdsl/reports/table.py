@@ -124,10 +124,22 @@ def _layers(report: Report, shown: Sequence[Row], width: int, color: bool) -> It
     ):
         dim = [DIM if row.opened or number == NONE else "" for row, number in zip(shown, numbers, strict=True)]
         columns.append(Column(title, total, numbers, dim))
+        if title == "Parameters" and report.totals.trainable != report.totals.parameters:
+            columns.append(_trainable(report, shown))
         if width >= _WIDTH_FOR_BARS:
             bars = ["" if row.opened else _bar(share) for row, share in zip(shown, shares, strict=True)]
             columns.append(Column("", "", bars, [hue] * len(bars), is_left=True, width=_BAR_CELLS))
     return laid_out(shown, f"{len(report.layers)} layers", columns, width, color)
+
+
+def _trainable(report: Report, shown: Sequence[Row]) -> Column:
+    """Which of the parameters train, where not all of them do."""
+    cells = [
+        "frozen" if row.frozen and row.frozen == row.parameters else thousands(row.parameters - row.frozen)
+        for row in shown
+    ]
+    styles = [_CYAN if cell == "frozen" else DIM if row.opened else "" for row, cell in zip(shown, cells, strict=True)]
+    return Column("Trainable", thousands(report.totals.trainable), cells, styles)
 
 
 def laid_out(shown: Sequence[Row], total: str, columns: Sequence[Column], width: int, color: bool) -> Iterator[str]:
@@ -163,7 +175,7 @@ def laid_out(shown: Sequence[Row], total: str, columns: Sequence[Column], width:
 
 def _name(row: Row, guide: str) -> list[_Piece]:
     pieces = [(guide, DIM), (row.label, _BOLD if row.module else "")]
-    pieces += [("  " + words, style) for words, style in ((row.text, DIM), (row.remark, _YELLOW)) if words]
+    pieces += [("  " + words, style) for words, style in ((row.text, DIM), (row.standing, _YELLOW)) if words]
     return pieces
 
 
@@ -222,7 +234,7 @@ def _totals(report: Report) -> Padding:
     from rich.text import Text
 
     totals = report.totals
-    trainable = "all" if totals.trainable == totals.parameters else thousands(totals.trainable)
+    trainable = "all" if totals.trainable == totals.parameters else f"{thousands(totals.trainable)} of them"
     samples = f" for {report.batch} samples" if report.batch != 1 else ""
     table = Table.grid(padding=(0, 2, 0, 0))
     for left, right in (

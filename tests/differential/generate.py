@@ -25,7 +25,7 @@ BREAK = 0.06
 SLIP = 0.45
 """How often something is changed in a network that runs, as by a slip of the pen. Some still run."""
 
-INSIDE = 0.25
+INSIDE = 0.3
 """How many of the files have networks inside others, or use what comes out of the parts of a module."""
 
 _SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16)
@@ -387,7 +387,7 @@ class _Generator:
     def other(self, path: str) -> str:
         """A path that may not be there."""
         parts = path.split(".")
-        ways = [path + self.pick(("x", ".0", ".conv1")), ".".join((*parts[:-1], self.pick(("conv1", "relu1", "0"))))]
+        ways = [path + self.pick((".0", ".conv1")), ".".join((*parts[:-1], self.pick(("conv1", "relu1", "0"))))]
         if len(parts) > 2:
             ways += [".".join(parts[:-1]), ".".join((parts[0], *parts[2:]))]
         found: str = self.pick(ways)
