@@ -30,7 +30,7 @@ def frozen(graph: Graph) -> Frozen:
             if not node.path.startswith(inside):
                 continue
             held = backbone.freezes(node.path)
-            if held or (backbone.norms == "frozen" and node.layer.tracks):
+            if (held or (backbone.norms == "frozen" and node.layer.tracks)) and graph.applied[node.index].weights:
                 parameters.add(node.index)
             if node.layer.tracks and (held or backbone.norms != "train"):
                 statistics.add(node.index)

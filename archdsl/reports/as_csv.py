@@ -40,16 +40,12 @@ def render(report: Report, depth: int | None = None) -> str:
 
 def _cells(layer: LayerReport) -> list[str | int | float | None]:
     region = layer.field
+    flags = ["yes" if flag else "no" for flag in (layer.frozen, layer.reused)]
     field = (_axes(region.size), _axes(region.stride), _axes(region.padding)) if region else (None, None, None)
     return [
         *(layer.path, layer.layer, layer.text, " ".join(layer.inputs), shape(layer.output)),
         *(layer.parameters, layer.buffers, layer.macs, *field),
-        *(
-            layer.everywhere,
-            *("yes" if flag else "no" for flag in (layer.frozen, layer.reused)),
-            layer.file,
-            layer.line,
-        ),
+        *(layer.everywhere, *flags, layer.file, layer.line),
     ]
 
 
