@@ -117,6 +117,10 @@ class Network:
         found = [*self.module.diagnostics, *self.elaboration.diagnostics]
         if not any(finding.is_error for finding in found):
             found += impossible(self.graph, self.open_axes)
+            if self.graph.backbones:
+                from archdsl.analyses import pretrained
+
+                found += pretrained.problems(self.graph)
             if self.elaboration.expectations:
                 found += contracts(self.elaboration, self.counts, self.fields, lambda name: self._questions(name))
         return in_order(found)

@@ -54,6 +54,8 @@ class Builder:
         self.inputs: list[GraphInput] = []
         self.outputs: list[GraphOutput] = []
         self.diagnostics: list[Diagnostic] = []
+        self.refusals: list[Diagnostic] = []
+        """Those of them that say that a layer cannot take what flows."""
         self.reported: set[tuple[str, int, int, int]] = set()
         self.frame = Frame("", 0, False)
         self.ends: set[str] = set()
@@ -195,6 +197,30 @@ class Builder:
         self.errors += not warn
         if self.errors >= limits.PROBLEMS:
             raise TooMuchError
+
+    def refuse(
+        self,
+        code: str,
+        message: str,
+        node: tree.Node,
+        env: Env,
+        *,
+        labels: Sequence[Label] = (),
+        notes: Sequence[str] = (),
+        help: str | None = None,
+    ) -> None:
+        """Puts down that a layer cannot take what flows; what follows from it is not known, and the rest is sound."""
+        before = len(self.diagnostics)
+        self.report(code, message, node, env, labels=labels, notes=notes, help=help)
+        self.refusals += self.diagnostics[before:]
+
+    def pardon(self, first: int) -> None:
+        """Takes back refusals, from a number on: what was refused turned out not to be needed."""
+        for refusal in self.refusals[first:]:
+            self.diagnostics.remove(refusal)
+            self.reported.discard((refusal.code, id(refusal.span.source), refusal.span.start, refusal.span.end))
+            self.errors -= 1
+        del self.refusals[first:]
 
     def warn_at(self, span: Span, code: str, message: str, help: str, labels: Sequence[Label] = ()) -> None:
         """Puts down a warning about a place that is known as a span, once."""

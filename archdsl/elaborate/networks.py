@@ -199,7 +199,7 @@ class Networks:
         builder.enter(activation, Frame(f"{path}.", index, False, outer.reused))
         modules.calls.append(definition)
         entrance = walker.ports = Entrance(builder, walker.expressions, flow, index, len(modules.calls), call, env)
-        errors = builder.errors
+        errors, refusals = builder.errors, len(builder.refusals)
         try:
             result = entrance.leaving(walker.body(definition.body, (), inner))
         except ReachedError as reached:
@@ -220,7 +220,10 @@ class Networks:
             if builder.errors == errors and NOTHING not in result:
                 self.no_layer(word, until, index, further["until"])
             return (NOTHING,)
-        if NOTHING in result or len(builder.activations) == index:
+        if NOTHING in result:
+            return (NOTHING,)
+        builder.pardon(refusals)
+        if len(builder.activations) == index:
             return result
         if cut(builder, result, *marks):
             modules.replayer.forget(nodes)

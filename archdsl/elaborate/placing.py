@@ -97,11 +97,11 @@ class Placer:
         if not inputs:
             help = "write an input first: `input 3x224x224`"
             message = f"nothing flows into {call.name.text}: the network has no input"
-            self.builder.report("no-input", message, call, env, help=help)
+            self.builder.refuse("no-input", message, call, env, help=help)
         else:
             names = self.builder.activations[self.builder.frame.activation].takes or [i.name for i in inputs]
             help = f"begin the line with a value: {', '.join(f'`{name}`' for name in names)}"
-            self.builder.report("no-value", f"nothing flows into {call.name.text}", call, env, help=help)
+            self.builder.refuse("no-value", f"nothing flows into {call.name.text}", call, env, help=help)
 
     def apply(
         self,
@@ -124,12 +124,12 @@ class Placer:
             if tensor.kind not in cls.accepts:
                 help = self.conversion(cls, tensor, inputs)
                 message = f"{cls.word} takes {_kinds(cls.accepts)}, got {tensor}, {tensor.described}"
-                self.builder.report("wrong-kind", message, call, env, labels=self.givers(inputs, env), help=help)
+                self.builder.refuse("wrong-kind", message, call, env, labels=self.givers(inputs, env), help=help)
                 return None
             if tensor.kind == "map" and tensor.rank not in cls.ranks:
                 ranks = " or ".join(map(str, cls.ranks))
                 message = f"{cls.word} takes maps with {ranks} spatial axes, got {tensor} with {tensor.rank}"
-                self.builder.report("wrong-rank", message, call, env, labels=self.givers(inputs, env))
+                self.builder.refuse("wrong-rank", message, call, env, labels=self.givers(inputs, env))
                 return None
         problems = list(layer.check(*tensors))
         for problem in problems:
@@ -143,7 +143,7 @@ class Placer:
             if elements is not None and elements > limits.SIZE:
                 message = f"{layer.word} gives {tensor}, {elements:,} values, more than any machine holds"
                 help = "fewer channels, a smaller factor, or more strides above"
-                self.builder.report("huge-tensor", message, call, env, labels=self.givers(inputs, env), help=help)
+                self.builder.refuse("huge-tensor", message, call, env, labels=self.givers(inputs, env), help=help)
                 return None
         return Applied(layer, tensors, outputs)
 
@@ -195,7 +195,7 @@ class Placer:
                 f"{cls.word} takes {takes} values, got {count}",
                 "leave one out, or merge two of them before",
             )
-        self.builder.report("wrong-inputs", message, call, env, labels=self.givers(inputs, env), help=help)
+        self.builder.refuse("wrong-inputs", message, call, env, labels=self.givers(inputs, env), help=help)
 
     def problem(self, layer: Layer, problem: Problem, inputs: Flow, call: tree.Call, env: Env) -> None:
         """Attaches a layer's own finding to the text, with where its inputs' sizes come from."""
@@ -216,7 +216,7 @@ class Placer:
             if problem.code == "window-too-large":
                 help = self.doubtful_input() or help
         labels = self.givers(inputs, env)
-        self.builder.report(problem.code, problem.message, at, env, labels=labels, notes=notes, help=help)
+        self.builder.refuse(problem.code, problem.message, at, env, labels=labels, notes=notes, help=help)
 
     def merge_help(self, inputs: Flow, wrong: Value, of_space: bool, env: Env) -> str | None:
         """What would make a branch fit the first; for a merge of space only, the channels may differ."""

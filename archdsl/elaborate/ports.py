@@ -14,7 +14,7 @@ from archdsl.elaborate.values import MISSING, OPEN, SILENT, Env, describe
 from archdsl.graph import GraphInput, GraphOutput, Value
 from archdsl.layers.applied import Applied
 from archdsl.layers.source import Input
-from archdsl.layers.tensor import Size, Tensor
+from archdsl.layers.tensor import Size, Tensor, agree
 from archdsl.source import Span
 from archdsl.syntax import tree
 
@@ -35,6 +35,8 @@ class Ports:
         self.activation = self.calls = 0
         """In which module, and inside how many blocks, inputs and outputs may stand."""
         self.outputs = builder.outputs
+        self.is_as_written = True
+        """Whether the shapes that the text writes are about the sizes that flow."""
         self.given_always = False
         """Whether the network names an output that is not for training only, be it a good one."""
         self.input_spans: dict[str, Span] = {}
@@ -272,6 +274,8 @@ class Entrance(Ports):
             return NOTHING
         if not self.settles(statement, tensor, env):
             return NOTHING
+        if not all(map(agree, declared.dims, tensor.dims)):
+            self.is_as_written = False
         if statement.name:
             self.builder.name(self.activation, value, name)
         return value

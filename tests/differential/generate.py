@@ -133,6 +133,8 @@ class _Generator:
         return self.random.choice(things)
 
     def label(self) -> str:
+        if self.inside and self.scope.modules and self.chance(0.04):
+            return str(self.pick(list(self.scope.modules)))
         self.labels += 1
         return f"{self.pick('abvw')}{self.pick(('', 'x', 'out_'))}{self.labels}"
 
@@ -162,8 +164,8 @@ class _Generator:
 
     def parameters(self) -> tuple[tree.Parameter, ...]:
         parameters = tuple(
-            tree.Parameter(0, 0, name(f"n{i}"), literal(self.pick((*_CHANNELS, 0.5, True))))
-            for i in range(self.pick((0, 0, 1, 2)))
+            tree.Parameter(0, 0, name(letter), literal(self.pick((*_CHANNELS, 0.5, True))))
+            for letter in self.pick(((), (), ("n0",), ("n0", "n1"), ("n0", "e")))
         )
         for parameter in parameters:
             self.scope.names[parameter.name.text] = self.reference.value(parameter.default, self.scope)
@@ -191,7 +193,8 @@ class _Generator:
         for index in range(count):
             if self.chance(0.3):
                 shape = self.shape(rank)
-            statements.append(self.input(f"i{index}" if count > 1 or self.chance(0.4) else None, shape))
+            label = ("relu1", "conv1", "add1")[index] if self.inside and self.chance(0.06) else f"i{index}"
+            statements.append(self.input(label if count > 1 or self.chance(0.4) else None, shape))
         flow: Flow = ()
         for statement in statements:
             flow = self.reference.statement(statement, flow, self.scope)
@@ -353,10 +356,10 @@ class _Generator:
             return tree.Let(0, 0, name(f"m{self.random.randrange(6)}"), self.integer(self.pick(_CHANNELS)), "")
         if roll < 0.10:
             return self.default()
-        if roll < 0.14:
+        if roll < (0.18 if self.inside else 0.14):
             element = self.element(2)
             return tree.Share(0, 0, name(f"s{self.random.randrange(4)}"), element, "")
-        if roll < 0.18 and self.flow:
+        if roll < (0.22 if self.inside else 0.18) and self.flow:
             return self.expectation()
         elements = [self.element(3) for _ in range(self.pick((1, 1, 2, 3)))]
         if self.nets and self.chance(0.35):
@@ -388,6 +391,8 @@ class _Generator:
         """A path that may not be there."""
         parts = path.split(".")
         ways = [path + self.pick((".0", ".conv1")), ".".join((*parts[:-1], self.pick(("conv1", "relu1", "0"))))]
+        if self.nets:
+            ways.append(f"{parts[0]}.{self.pick(self.pick(self.nets).paths or ('relu1',))}")
         if len(parts) > 2:
             ways += [".".join(parts[:-1]), ".".join((parts[0], *parts[2:]))]
         found: str = self.pick(ways)
@@ -457,7 +462,7 @@ class _Generator:
         if roll < 0.46 and self.blocks:
             return self.block_call()
         shared = [n for n, v in self.scope.names.items() if isinstance(v, Shared)]
-        if roll < 0.52 and shared:
+        if roll < (0.6 if self.inside else 0.52) and shared:
             return call(self.pick(shared))
         return self.fitting() if roll < 0.8 else self.layer()
 
@@ -542,7 +547,11 @@ class _Generator:
             if self.chance(0.4):
                 value = self.pick(_CHANNELS) if isinstance(parameter.default, tree.Number) else None
                 node = parameter.default if value is None else self.integer(value)
-                given.append(argument(node, parameter.name.text if self.chance(0.6) or given else None))
+                by = parameter.name.text
+                if len(by) == 1 and value is not None and self.chance(0.5):
+                    given.append(argument(name(f"{by}{value}")))
+                else:
+                    given.append(argument(node, by if self.chance(0.6) or given else None))
         return tuple(given)
 
     def block_call(self) -> Any:
@@ -562,7 +571,8 @@ class _Generator:
         given = list(self.given(net.parameters))
         ends = net.paths and self.chance(0.6)
         if ends:
-            given.insert(self.random.randint(0, len(given)) if self.chance(0.3) else 0, self.until(net))
+            for _ in range(1 if self.chance(0.98) else 2):
+                given.insert(self.random.randint(0, len(given)) if self.chance(0.3) else 0, self.until(net))
         element: Any = call(net.name if self.chance(0.99) else NET, *given)
         if self.chance(0.65):
             element = labelled(element, self.label(), self.chance(0.02))
@@ -743,15 +753,16 @@ def _factors(random: Random, whole: int, count: int) -> tuple[int, ...]:
 
 def slip(random: Random, file: tree.File) -> tree.File:
     """The file with one number, word, element or argument changed."""
-    nodes = [
-        node for node in _nodes(file) if isinstance(node, tree.Number | tree.Chain | tree.Call | tree.Size | tree.Path)
-    ]
+    kinds = tree.Number | tree.Chain | tree.Call | tree.Size | tree.Path | tree.Argument
+    nodes = [node for node in _nodes(file) if isinstance(node, kinds)]
     for _ in range(20):
         node = random.choice(nodes)
         changed: Any = None
         match node:
             case tree.Number(value=value):
                 changed = number(max(0, random.choice((value + 1, value - 1, 2 * value, value // 2))))
+            case tree.Argument(name=tree.Name(text="until")):
+                changed = argument(name(random.choice(("conv1", "relu1"))), "until")
             case tree.Path(text=text):
                 changed = tree.Path(0, 0, text.rpartition(".")[0] or f"{text}.0")
             case tree.Size(extents=extents):

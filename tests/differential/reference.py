@@ -383,7 +383,7 @@ class Reference:
                         raise RefusedError(f"{name.text} cannot be an output")
                     self.outputs.append((name.text, value, statement.when is not None))
             case tree.Let():
-                if statement.name.text in scope.names:
+                if scope.names.get(statement.name.text) is not None:
                     raise RefusedError(f"{statement.name.text} is set twice")
                 scope.names[statement.name.text] = self.value(statement.value, scope)
             case tree.Default():
@@ -619,7 +619,7 @@ class Reference:
             inside = [each for each in reversed(made) if each.path.startswith(f"{path}.")]
             home.modules[label] = {each.path[len(path) + 1 :]: each.flow for each in inside}
         if not label.isdigit():
-            if label in home.names and not isinstance(home.names[label], Value):
+            if not isinstance(home.names.get(label), Value | None):
                 raise RefusedError(f"{label} is no value here")
             home.names[label] = flow[0] if len(flow) == 1 else None
         return flow

@@ -36,7 +36,7 @@ MISTAKES = [
     ("let n = 3\n  n -> relu", "unknown-layer 4:3 n", ["the number 3"]),
     ('let t = "x"\n  t -> relu', "unknown-layer 4:3 t", ['the text "x"']),
     ("let t = [1]\n  t -> relu", "unknown-layer 4:3 t", ["a list"]),
-    ("a -> relu", "unknown-layer 3:3 a", ["the network a", "make its body a block"]),
+    ("a -> relu", "recursion 3:3 a", ["a contains itself", "fixed depth"]),
     # arguments
     ("conv 8 kernal=3", "unknown-option 3:10 kernal", ["did you mean `kernel`?"]),
     ("conv 8 z=3", "unknown-option 3:10 z", ["kernel (k)", "stride (s)", "padding (p)"]),

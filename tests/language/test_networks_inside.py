@@ -99,6 +99,13 @@ def test_what_it_expects_of_itself_alone_does_not_count() -> None:
     assert out(outer("inner(c=3)", INNER.replace("-> fc 10 as head", "-> fc 10 as head\nexpect params == 1"))) == "10"
 
 
+def test_its_checked_shapes_are_about_the_sizes_that_it_was_written_for() -> None:
+    text = "net inner { input 3x32x32\nconv 4 k3 : 4x30x30 }\n"
+    assert out(outer("inner", text)) == "4x30x30"
+    assert out(network(f"{text}net outer {{ input 3x20x20\ninner }}", "outer")) == "4x18x18"
+    assert codes(f"{text.replace('4x30x30', '4x31x31')}{OUTER}inner }}", "outer") == ["shape-mismatch"]
+
+
 def test_it_is_passed_as_an_argument() -> None:
     text = f"{INNER}block head(body, classes) {{ body -> fc classes }}\n"
     assert shapes(outer("head(inner(16), 5)", text))[0] == "16x32x32"
@@ -157,6 +164,19 @@ def test_what_would_fail_behind_the_end_does_not_count() -> None:
     assert codes(f"{text}{OUTER}deep\n}}", "outer") == ["window-too-large"]
     assert paths(outer("deep(until=a) as body", text)) == ["body.a"]
     assert paths(outer("deep(until=c.b) as body", text)) == ["body.a", "body.c.relu1", "body.c.b"]
+
+
+def test_what_would_fail_beside_the_way_to_the_end_does_not_count() -> None:
+    text = "net aside { input 3x32x32\nconv 4 k1 as a\nconv 4 k40 as b\na -> conv 5 k1 as c\n( b | c ) -> cat }\n"
+    assert paths(outer("aside(until=c) as body", text)) == ["body.a", "body.c"]
+    assert codes(f"{text}{OUTER}aside(until=b)\n}}", "outer") == ["window-too-large"]
+    # What was pardoned for one use is told of another.
+    assert codes(f"{text}{OUTER}aside(until=c) as one\nconv 3 k1\naside\n}}", "outer") == ["window-too-large"]
+
+
+def test_heads_of_training_need_not_fit() -> None:
+    text = "net heads { input 3x32x32\nconv 4 k1 as a\nconv 4 k40 as b\noutput a\noutput b when training }\n"
+    assert paths(outer("heads as body", text)) == ["body.a"]
 
 
 def test_it_ends_inside_a_block_that_has_been_met_before() -> None:

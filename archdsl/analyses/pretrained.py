@@ -1,0 +1,185 @@
+"""Whether the weights that a spec names exist and fit, decided from the specs that ship: no file is opened for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple
+
+from archdsl import project, weights
+from archdsl.diagnostics.model import Diagnostic, error, nearest
+from archdsl.elaborate.elaborator import elaborate
+from archdsl.layers.catalog import STANDARD
+
+if TYPE_CHECKING:
+    from archdsl.graph import Backbone, Graph, Node
+    from archdsl.weights import Weights
+
+FILE = "file:"
+"""What the name of weights begins with that are in a file of the project."""
+_SHOWN = 4
+
+
+class Fit(NamedTuple):
+    """A tensor of weights beside the one that a network has at its place."""
+
+    key: str
+    """By its name inside the network that the weights are of."""
+    here: tuple[int, ...]
+    there: tuple[int, ...] | None
+    """None where the weights have none of that name."""
+    node: int
+    is_adapted: bool
+    """Whether it is the first convolution's, for other channels than the weights were trained on."""
+
+    @property
+    def fits(self) -> bool:
+        return self.here == self.there or self.is_adapted
+
+
+def problems(graph: Graph) -> Iterator[Diagnostic]:
+    """What is wrong with the weights of the networks inside a network."""
+    for backbone in graph.backbones:
+        if backbone.weights is None:
+            continue
+        if backbone.weights.startswith(FILE):
+            yield from _of_file(backbone)
+            continue
+        found = weights.find(backbone.network, backbone.weights) if ships(backbone) else None
+        if found is None:
+            yield _unknown(backbone)
+        else:
+            yield from _mismatch(graph, backbone, found)
+
+
+def ships(backbone: Backbone) -> bool:
+    """Whether it is the network of that name that ships."""
+    path = project.shipped().get(backbone.network)
+    return path is not None and backbone.file == path.name
+
+
+def _of_file(backbone: Backbone) -> Iterator[Diagnostic]:
+    path = (backbone.weights or "").removeprefix(FILE)
+    parts = PurePosixPath(path).parts
+    if not path or path.startswith("/") or ".." in parts or "\\" in path or ":" in path or "\0" in path:
+        message = f'"{path}" is not a path inside the project'
+        help = 'weights stand beside the spec, or in a folder there: `weights="file:weights/body.safetensors"`'
+        yield error("outside-project", message, backbone.span, help=help)
+
+
+def _unknown(backbone: Backbone) -> Diagnostic:
+    network, name = backbone.network, backbone.weights or ""
+    if not ships(backbone):
+        message = f"{network} is no network that ships, and only these have published weights"
+        help = 'name a file of yours: `weights="file:weights.safetensors"`, or leave the weights out'
+        return error("unknown-weights", message, backbone.span, help=help)
+    names = [each.name for each in weights.known(network)]
+    if not names:
+        message = f"there are no published weights of {network}"
+        help = 'name a file of yours: `weights="file:weights.safetensors"`, or leave `pretrained` out'
+        return error("unknown-weights", message, backbone.span, help=help)
+    near = nearest(name, names)
+    notes = [f"there are {', '.join(names)}"] if near else []
+    help = f'did you mean "{near}"?' if near else f"it has {', '.join(names)}"
+    return error("unknown-weights", f'{network} has no weights "{name}"', backbone.span, notes=notes, help=help)
+
+
+def _mismatch(graph: Graph, backbone: Backbone, found: Weights) -> Iterator[Diagnostic]:
+    wrong = [fit for fit in fits(graph, backbone, found) if not fit.fits]
+    if not wrong:
+        return
+    first = wrong[0]
+    there = "nothing" if first.there is None else _sized(first.there)
+    message = f"the weights {found.name} do not fit: {first.key} is {_sized(first.here)} here and {there} in them"
+    notes = [
+        f"{fit.key}: {_sized(fit.here)} here, {'nothing' if fit.there is None else _sized(fit.there)} in the weights"
+        for fit in wrong[1 : 1 + _SHOWN]
+    ]
+    if len(wrong) > 1 + _SHOWN:
+        notes.append(f"... and {len(wrong) - 1 - _SHOWN} more")
+    yield error("weights-mismatch", message, backbone.span, notes=notes, help=_help(graph, backbone, found, first))
+
+
+def _help(graph: Graph, backbone: Backbone, found: Weights, first: Fit) -> str:
+    image = _image(found)
+    if image is not None and _has_image(backbone) and first.there is not None and "pos" in first.key:
+        return f"they are for images of {image} pixels: `image={image}`"
+    given = graph.nodes[first.node].inputs[0].node
+    before = graph.nodes[given].path
+    if before.startswith(f"{backbone.path}.") and len(first.here) in (1, 2):
+        path = before.removeprefix(f"{backbone.path}.")
+        written = path if path.isidentifier() else f'"{path}"'
+        return f"end the network before that layer, `until={written}`, and write your own behind it"
+    return "give the network the parameters that the weights were trained with, or leave the weights out"
+
+
+def _sized(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "one number"
+
+
+# ---------------------------------------------------------------- tensor by tensor
+
+
+def fits(graph: Graph, backbone: Backbone, found: Weights) -> tuple[Fit, ...]:
+    """The tensors of a network inside another, each beside the one of published weights."""
+    there = published(backbone.network, found.name)
+    inside = f"{backbone.path}."
+    own = [node for node in graph.nodes if node.path.startswith(inside) and not node.reused]
+    rows = []
+    for node in own:
+        applied = graph.applied[node.index]
+        is_first = all(not graph.nodes[value.node].path.startswith(inside) for value in node.inputs)
+        for name, shape in {**applied.weights, **node.layer.buffers(*applied.inputs)}.items():
+            key = _key(node, name).removeprefix(inside)
+            theirs = there.get(key)
+            adapted = is_first and name == "weight" and theirs is not None and _differs_in_channels(shape, theirs)
+            rows.append(Fit(key, tuple(shape), theirs, node.index, adapted))
+    return tuple(rows)
+
+
+def _key(node: Node, name: str) -> str:
+    """The name of a layer's tensor in `state_dict()`."""
+    return f"{node.path}.{name}" if name else node.path
+
+
+def _differs_in_channels(here: tuple[int, ...], there: tuple[int, ...]) -> bool:
+    return len(here) == len(there) > 2 and here[0] == there[0] and here[2:] == there[2:] and here[1] != there[1]
+
+
+@cache
+def published(network: str, name: str) -> Mapping[str, tuple[int, ...]]:
+    """The tensors that published weights have, as far as the network's spec has them, and their shapes."""
+    found = weights.find(network, name)
+    assert found is not None
+    module = project.open_shipped(project.shipped()[network])
+    image = _image(found)
+    sized = image is not None and "image" in _parameters(network)
+    graph = elaborate(module, network, STANDARD, {"image": image} if sized else {}).graph
+    return {
+        _key(node, key): tuple(shape)
+        for node, applied in zip(graph.nodes, graph.applied, strict=True)
+        for key, shape in {**applied.weights, **node.layer.buffers(*applied.inputs)}.items()
+    }
+
+
+def _image(found: Weights) -> int | None:
+    crop = found.preprocessing.crop_size
+    return crop[0] if crop is not None and len(set(crop)) == 1 else None
+
+
+def _has_image(backbone: Backbone) -> bool:
+    return ships(backbone) and "image" in _parameters(backbone.network)
+
+
+@cache
+def _parameters(network: str) -> frozenset[str]:
+    """The names of the parameters of a network that ships."""
+    from archdsl.syntax import tree
+
+    module = project.open_shipped(project.shipped()[network])
+    definition: object = module.definitions[network][0]
+    while isinstance(definition, tree.Variant):
+        definition = module.definitions[definition.base.text][0]
+    assert isinstance(definition, tree.Net)
+    return frozenset(parameter.name.text for parameter in definition.parameters)
