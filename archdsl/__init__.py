@@ -6,7 +6,7 @@ model = net.compile()
 """
 
 from archdsl.diagnostics.model import Diagnostic, Fix, Label
-from archdsl.errors import ArchError, NotFoundError, SpecError
+from archdsl.errors import ArchError, NotFoundError, SpecError, WeightsError
 from archdsl.loading import load, networks, parse, shipped_networks
 from archdsl.network import Network
 
@@ -20,6 +20,7 @@ __all__ = [
     "Network",
     "NotFoundError",
     "SpecError",
+    "WeightsError",
     "load",
     "networks",
     "parse",

@@ -25,5 +25,9 @@ class SpecError(ArchError, ValueError):
         return render(self.diagnostics)
 
 
+class WeightsError(ArchError):
+    """Weights are not to be had, or do not fit."""
+
+
 class NotFoundError(ArchError, LookupError):
     """There is no such file or network."""

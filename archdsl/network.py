@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from archdsl import limits
@@ -20,8 +21,6 @@ from archdsl.elaborate.elaborator import Elaboration, elaborate
 from archdsl.errors import ArchError, SpecError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torch import nn
 
     from archdsl.analyses.devices import Device
@@ -332,15 +331,24 @@ class Network:
         """
         return self.program.text
 
-    def compile(self) -> nn.Module:
-        """A new torch module, with fresh weights: what `source()` shows, executed.
+    def compile(self, weights: bool = True) -> nn.Module:
+        """A new torch module: what `source()` shows, executed, with the weights that the spec names and others fresh.
+
+        Published weights come from torch's cache, or are downloaded into it. With `weights=False` all are fresh.
 
         Raises:
             SpecError: where the network has errors.
+            WeightsError: where weights are not to be had, or do not fit.
         """
         from archdsl.torch.execute import build
 
-        return build(self.program)
+        module = build(self.program)
+        if weights and any(backbone.weights is not None for backbone in self.graph.backbones):
+            from archdsl.torch.weights import load
+
+            folder = self.module.source.folder
+            load(self.graph, module, None if folder is None else Path(folder))
+        return module
 
     def _repr_html_(self) -> str:
         from archdsl.reports.notebook import notebook

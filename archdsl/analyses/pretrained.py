@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
@@ -127,15 +127,26 @@ def fits(graph: Graph, backbone: Backbone, found: Weights) -> tuple[Fit, ...]:
     inside = f"{backbone.path}."
     own = [node for node in graph.nodes if node.path.startswith(inside) and not node.reused]
     rows = []
+    first = first_weights(graph, backbone)
     for node in own:
         applied = graph.applied[node.index]
-        is_first = all(not graph.nodes[value.node].path.startswith(inside) for value in node.inputs)
         for name, shape in {**applied.weights, **node.layer.buffers(*applied.inputs)}.items():
             key = _key(node, name).removeprefix(inside)
             theirs = there.get(key)
-            adapted = is_first and name == "weight" and theirs is not None and _differs_in_channels(shape, theirs)
+            adapted = key in first and theirs is not None and differs_in_channels(shape, theirs)
             rows.append(Fit(key, tuple(shape), theirs, node.index, adapted))
     return tuple(rows)
+
+
+def first_weights(graph: Graph, backbone: Backbone) -> frozenset[str]:
+    """The weights, by their names inside, of the layers that see what flows into a network."""
+    inside = f"{backbone.path}."
+    return frozenset(
+        _key(node, "weight").removeprefix(inside)
+        for node in graph.nodes
+        if node.path.startswith(inside)
+        and not any(graph.nodes[value.node].path.startswith(inside) for value in node.inputs)
+    )
 
 
 def _key(node: Node, name: str) -> str:
@@ -143,7 +154,8 @@ def _key(node: Node, name: str) -> str:
     return f"{node.path}.{name}" if name else node.path
 
 
-def _differs_in_channels(here: tuple[int, ...], there: tuple[int, ...]) -> bool:
+def differs_in_channels(here: Sequence[int], there: Sequence[int]) -> bool:
+    """Whether two weights of a convolution are for other channels and equal besides."""
     return len(here) == len(there) > 2 and here[0] == there[0] and here[2:] == there[2:] and here[1] != there[1]
 
 

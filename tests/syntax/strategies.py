@@ -46,12 +46,25 @@ def arguments_of(value):
     return tuples_of(node(tree.Argument, st.none() | names, value))
 
 
+parts = words | st.sampled_from(["0", "17", "0.1", "2.0"])
+"""What may stand behind a dot in an expression; two numbers in turn are one."""
+
+
+def attributes_of(base):
+    return st.one_of(
+        node(tree.Attribute, base, words),
+        node(tree.Attribute, values, parts),
+        node(tree.Attribute, node(tree.Attribute, values, parts), words),
+        node(tree.Attribute, node(tree.Attribute, values, words), parts),
+    )
+
+
 def postfixes(base, inside):
     return st.one_of(
         base,
-        node(tree.Attribute, base, words),
+        attributes_of(base),
         node(tree.Index, base, inside),
-        node(tree.Index, node(tree.Attribute, base, words), inside),
+        node(tree.Index, attributes_of(base), inside),
         node(tree.Slice, base, st.none() | inside, st.none() | inside),
     )
 
@@ -145,7 +158,8 @@ def statements_of(element):
 
 
 calls = node(tree.Call, values, arguments_of(expressions))
-elements = st.recursive(calls, larger_elements, max_leaves=4)
+taps = node(tree.Tap, names, node(tree.Path, paths()))
+elements = st.recursive(calls | taps, larger_elements, max_leaves=4)
 bodies = bodies_of(elements)
 parameters = tuples_of(node(tree.Parameter, names, st.none() | expressions))
 definitions = st.one_of(

@@ -1,0 +1,196 @@
+"""Weights of others, put into the networks inside a compiled module: published ones, and those of files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.error import URLError
+
+import torch
+
+from archdsl import weights as table
+from archdsl.analyses.pretrained import FILE, differs_in_channels, first_weights
+from archdsl.errors import WeightsError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from archdsl.graph import Backbone, Graph
+
+State = Mapping[str, torch.Tensor]
+
+_SHOWN = 6
+
+
+class Loaded(NamedTuple):
+    """What became of the tensors of one network inside a module."""
+
+    path: str
+    """Of the network's module."""
+    source: str
+    """The name of the weights and the file they were read from."""
+    kept: tuple[str, ...]
+    """The tensors that were taken as they are, by their names in the module."""
+    adapted: tuple[str, ...]
+    """Those of a first convolution that were made to fit other channels."""
+    unused: tuple[str, ...]
+    """What the file has and the network does not, by its names there: mostly what stands behind a cut."""
+
+
+def load(graph: Graph, module: nn.Module, folder: Path | None) -> tuple[Loaded, ...]:
+    """Puts the weights that a spec names into a module of it. Files are looked for in `folder`, where the spec is.
+
+    Published weights are taken from torch's cache (`torch.hub.get_dir()`), and downloaded into it, with the check of
+    their hash, where they are not there. Nothing but tensors is unpickled.
+
+    Raises:
+        WeightsError: where they are not to be had, or do not fit; then nothing has been changed.
+    """
+    plans = [(backbone, *_read(backbone, folder)) for backbone in graph.backbones if backbone.weights is not None]
+    fitted = [(_fitted(graph, backbone, module, state, source), state, source) for backbone, state, source in plans]
+    own = module.state_dict()
+    done = []
+    for (backbone, _, _), (taken, state, source) in zip(plans, fitted, strict=True):
+        prefix = f"{backbone.path}."
+        with torch.no_grad():
+            for key, (tensor, _) in taken.items():
+                own[prefix + key].copy_(tensor)
+        kept = tuple([prefix + key for key, (_, adapted) in taken.items() if not adapted])
+        adapted = tuple([prefix + key for key, (_, changed) in taken.items() if changed])
+        unused = tuple([key for key in state if key not in taken])
+        done.append(Loaded(backbone.path, source, kept, adapted, unused))
+    return tuple(done)
+
+
+def adapted(weight: Tensor, channels: int) -> Tensor:
+    """The weight of a first convolution for images of other channels than it was trained on.
+
+    For one channel the sum over the old ones: a gray image then gives what it gave in all of them. For others the old
+    ones in turn, scaled by their number over the new one, so that what comes out keeps its size. It is the rule of
+    timm (`adapt_input_conv`).
+    """
+    old = weight.shape[1]
+    if channels == 1:
+        return weight.sum(dim=1, keepdim=True)
+    turns = -(-channels // old)
+    repeated = weight.repeat(1, turns, *(1,) * (weight.dim() - 2))[:, :channels]
+    return repeated * (old / channels)
+
+
+# ---------------------------------------------------------------- reading
+
+
+def _read(backbone: Backbone, folder: Path | None) -> tuple[State, str]:
+    """The tensors of a network's weights by their names, and where they are from."""
+    name = backbone.weights or ""
+    if name.startswith(FILE):
+        path = _inside(name.removeprefix(FILE), folder, backbone)
+        return read_file(path), f"{name.removeprefix(FILE)}"
+    found = table.find(backbone.network, name)
+    assert found is not None  # it is checked before
+    try:
+        state = torch.hub.load_state_dict_from_url(
+            found.url, map_location="cpu", progress=True, check_hash=True, weights_only=True
+        )
+    except (URLError, OSError, RuntimeError, EOFError) as problem:
+        cache = Path(torch.hub.get_dir()) / "checkpoints"
+        raise WeightsError(
+            f"{backbone.span}: the weights {found.name} of {backbone.network} are not to be had: {cache / found.file} "
+            f"is not there, or cannot be read, and {found.url} cannot be downloaded: {_reason(problem)}. Put the file "
+            "there, set TORCH_HOME to where it is, or compile without weights: net.compile(weights=False)"
+        ) from problem
+    return _renamed(state), f"{found.name} ({found.file})"
+
+
+def _reason(problem: BaseException) -> str:
+    text = str(problem.reason) if isinstance(problem, URLError) else str(problem)
+    return text.partition("\n")[0] or type(problem).__name__
+
+
+def _inside(written: str, folder: Path | None, backbone: Backbone) -> Path:
+    """The file that a spec means: in its folder, or below."""
+    if folder is None:
+        raise WeightsError(f"{backbone.span}: {written} is looked for beside the spec, and this one is in no file")
+    path = (folder / written).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise WeightsError(f"{backbone.span}: {written} leads outside the project")
+    if not path.is_file():
+        raise WeightsError(f"{backbone.span}: there is no file {folder / written}")
+    return path
+
+
+def read_file(path: Path) -> State:
+    """The tensors of a file by their names: of safetensors, or a `state_dict()` that torch saved.
+
+    Raises:
+        WeightsError: where it holds something else.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            state: Any = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except ModuleNotFoundError:
+        raise WeightsError(f"{path.name} needs the package safetensors: pip install safetensors") from None
+    except Exception as problem:  # noqa: BLE001  # of any kind: what a file holds is not ours
+        raise WeightsError(f"{path.name} holds no weights: {_reason(problem)}") from None
+    for name in ("state_dict", "model"):  # what training scripts put them in
+        if isinstance(state, Mapping) and isinstance(state.get(name), Mapping):
+            state = state[name]
+    if not isinstance(state, Mapping) or not all(isinstance(each, torch.Tensor) for each in state.values()):
+        raise WeightsError(f"{path.name} holds no weights: it is no mapping of names to tensors")
+    return _renamed({str(key): value for key, value in state.items()})
+
+
+_OLD_DENSENET = re.compile(
+    r"^(.*denselayer\d+\.(?:norm|relu|conv))\.((?:[12])\.(?:weight|bias|running_mean|running_var))$"
+)
+
+
+def _renamed(state: State) -> State:
+    """The tensors by the names that they have today: of DenseNet old files are published."""
+    return {_OLD_DENSENET.sub(r"\1\2", key): value for key, value in state.items()}
+
+
+# ---------------------------------------------------------------- fitting
+
+
+def _fitted(
+    graph: Graph, backbone: Backbone, module: nn.Module, state: State, source: str
+) -> dict[str, tuple[Tensor, bool]]:
+    """For each tensor of a network the one that takes its place, and whether that was adapted.
+
+    Raises:
+        WeightsError: where one is missing, or has another shape.
+    """
+    prefix = f"{backbone.path}."
+    own = {key.removeprefix(prefix): value for key, value in module.state_dict().items() if key.startswith(prefix)}
+    first = first_weights(graph, backbone)
+    taken: dict[str, tuple[Tensor, bool]] = {}
+    wrong = []
+    for key, tensor in own.items():
+        given = state.get(key)
+        if given is None and key.endswith("num_batches_tracked"):
+            continue  # files from before torch 0.4.1 have none
+        if given is None:
+            wrong.append(f"{key}: {_sized(tensor)} here, nothing in the file")
+        elif given.shape == tensor.shape:
+            taken[key] = (given, False)
+        elif key in first and differs_in_channels(tensor.shape, given.shape):
+            taken[key] = (adapted(given, tensor.shape[1]), True)
+        else:
+            wrong.append(f"{key}: {_sized(tensor)} here, {_sized(given)} in the file")
+    if wrong:
+        more = f"\n  ... and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+        listed = "".join(f"\n  {line}" for line in wrong[:_SHOWN])
+        count = "tensor does" if len(wrong) == 1 else "tensors do"
+        raise WeightsError(f"{backbone.span}: {len(wrong)} of {len(own)} {count} not fit in {source}:{listed}{more}")
+    return taken
+
+
+def _sized(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "one number"
