@@ -78,7 +78,9 @@ def _kept_in_windows(windows: int, length: int, features: int, heads: int) -> Ke
     """What self-attention within windows keeps, written out: how much each position looks at each is a matrix."""
     looks = windows * heads * length**2
     given = windows * length * features
-    return Kept(values=5 * given + looks, scratch=5 * given + looks, passing=5 * given + 2 * looks)
+    scratch, passing = 5 * given + looks, 5 * given + 2 * looks
+    frozen = Kept(values=3 * given + looks, scratch=scratch, passing=passing)
+    return Kept(values=5 * given + looks, scratch=scratch, passing=passing, frozen=frozen)
 
 
 class Attention(_Attention):
@@ -161,7 +163,8 @@ class Attention(_Attention):
         given = sum(elements(x) for x in inputs if x.space[0] != 1)
         kept = tuple(number for number, x in enumerate(inputs) if x.space[0] == 1)
         sums = self.heads * elements(queries) // features(queries)
-        return Kept(kept, values=given + projected + elements(queries) + sums)
+        rest = projected + elements(queries) + sums
+        return Kept(kept, values=given + rest, frozen=Kept(values=rest))
 
 
 class _WindowAttention(_Attention):
@@ -278,11 +281,14 @@ class WindowAttention(_WindowAttention):
         length = self.window**2
         looks = windows * self.heads * length**2
         given = windows * length * features(x)
+        norms = 4 * windows * length * self.heads
+        scratch, passing = given + looks, 5 * given + 2 * looks
         return Kept(
-            values=8 * given + 2 * looks + 4 * windows * length * self.heads,
+            values=8 * given + 2 * looks + norms,
             statistics=self.heads * length**2 + _BIAS_FEATURES * self.offsets**2 + self.heads,
-            scratch=given + looks,
-            passing=5 * given + 2 * looks,
+            scratch=scratch,
+            passing=passing,
+            frozen=Kept(values=6 * given + looks + norms, statistics=self.heads, scratch=scratch, passing=passing),
         )
 
 

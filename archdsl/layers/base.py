@@ -235,10 +235,15 @@ class Kept(NamedTuple):
     on_cpu: int = 0
     scratch: int = 0
     passing: int | None = None
+    frozen: "Kept | None" = None
+    """What it keeps where its parameters do not train, if that is less: a matrix needs its input for its own gradient
+    only.
+    """
 
 
 KEEPS_NOTHING = Kept()
 KEEPS_INPUT = Kept((0,))
+KEEPS_INPUT_TO_TRAIN = Kept((0,), frozen=KEEPS_NOTHING)
 KEEPS_OUTPUT = Kept(output=True)
 
 

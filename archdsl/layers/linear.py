@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from archdsl.layers.base import (
+    KEEPS_INPUT_TO_TRAIN,
     TO_MAP,
     Count,
     Flag,
+    Kept,
     Layer,
     Problem,
     Shapes,
@@ -44,6 +46,9 @@ class _Matrix(Layer):
         assert isinstance(channels, int)
         weight = (self.features, channels)
         return {"weight": weight, "bias": (self.features,)} if self.bias else {"weight": weight}
+
+    def keeps(self, *inputs: Tensor) -> Kept:
+        return KEEPS_INPUT_TO_TRAIN
 
     def lower(self, *inputs: Tensor) -> Call:
         channels = inputs[0].channels

@@ -68,7 +68,7 @@ class LayerScale(_Learned):
 
     def keeps(self, *inputs: Tensor) -> Kept:
         """The gradient of the numbers is made at every position before it is summed."""
-        return Kept((0,), scratch=elements(inputs[0]), passing=0)
+        return Kept((0,), scratch=elements(inputs[0]), passing=0, frozen=Kept())
 
 
 class L2Norm(_Learned):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from archdsl.analyses.training import frozen
 from archdsl.graph import Value
 from archdsl.layers.base import elements
 from archdsl.lowering.forward import forward
@@ -137,7 +138,7 @@ class _Heap:
 
 
 class _Facts(NamedTuple):
-    """What a layer on its shapes comes to, in bytes: of its inputs and results for one sample, of its parameters."""
+    """What a layer on its shapes comes to, in bytes: its inputs and results for one sample, parameters that train."""
 
     kept: Kept
     inputs: tuple[int, ...]
@@ -166,23 +167,25 @@ class _Walk:
         """How many backward passes still need each piece."""
         self.saved_bytes = 0
         self.kept: dict[int, int] = {}
-        self.known: dict[int, _Facts] = {}
+        self.known: dict[tuple[int, bool, bool], _Facts] = {}
+        self.frozen = frozen(plan.graph)
         self.moments: list[Moment] = []
         self.gradients = 0
-        self.parameters, self.buffers = self.weights()
+        self.parameters, self.trainable, self.buffers = self.weights()
 
-    def weights(self) -> tuple[int, int]:
-        """The bytes of the parameters and of the buffers; a shared module has them once."""
-        parameters = buffers = 0
+    def weights(self) -> tuple[int, int, int]:
+        """The bytes of the parameters, of those that train, and of the buffers; a shared module has them once."""
+        parameters = trainable = buffers = 0
         for node, applied in zip(self.graph.nodes, self.graph.applied, strict=True):
             if not node.reused:
                 counts = applied.counts
                 parameters += counts.parameters
+                trainable += counts.parameters * (node.index not in self.frozen.parameters)
                 buffers += (counts.buffers - counts.integers) * self.item + counts.integers * _WHOLE
-        return parameters * self.item, buffers
+        return parameters * self.item, trainable * self.item, buffers
 
     def timeline(self, optimizer: Optimizer) -> Timeline:
-        state = optimizer.state * self.parameters
+        state = optimizer.state * self.trainable
         self.heap.fixed += self.parameters + self.buffers + state
         for port in self.graph.inputs:
             self.at[port.value] = self.heap.new(self.bytes(port.tensor))
@@ -190,7 +193,7 @@ class _Walk:
         results = self.run(self.plan.root)
         if self.training:
             self.backward()
-            self.moment("optimizer", -1, fixed=optimizer.scratch * self.parameters)
+            self.moment("optimizer", -1, fixed=optimizer.scratch * self.trainable)
         for piece in results:
             self.heap.drop(piece)
         return Timeline(tuple(self.moments), self.parameters, self.buffers, state, inputs, self.kept)
@@ -272,13 +275,15 @@ class _Walk:
             needed += [pieces[0]] if kept.output else []
             for piece in needed:
                 self.save(heap.hold(piece))
-            sample, fixed = self.further(kept, copy)
+            # A copy of an input that nothing keeps is needed for the moment only.
+            lasting = copy if kept.inputs else 0
+            sample, fixed = self.further(kept, lasting)
             if sample or fixed:
                 needed.append(heap.new(sample, fixed))
                 self.save(needed[-1])
             self.saved[node.index] = needed
             self.kept[node.index] = self.saved_bytes - before
-            self.moment("forward", node.index, sample=kept.scratch * self.item)
+            self.moment("forward", node.index, sample=kept.scratch * self.item + copy - lasting)
         elif idle:
             self.moment("forward", node.index)
         else:
@@ -288,13 +293,17 @@ class _Walk:
 
     def facts(self, node: Node) -> _Facts:
         applied = self.graph.applied[node.index]
-        found = self.known.get(id(applied))
+        held, settled = node.index in self.frozen.parameters, node.index in self.frozen.statistics
+        found = self.known.get((id(applied), held, settled))
         if found is None:
-            found = self.known[id(applied)] = _Facts(
-                node.layer.keeps(*applied.inputs),
+            kept = node.layer.keeps(*applied.inputs)
+            if held and kept.frozen is not None:
+                kept = kept.frozen
+            found = self.known[id(applied), held, settled] = _Facts(
+                kept._replace(statistics=0) if settled else kept,
                 tuple([self.bytes(tensor) for tensor in applied.inputs]),
                 tuple([self.bytes(tensor) for tensor in applied.outputs]),
-                applied.counts.parameters * self.item,
+                0 if held else applied.counts.parameters * self.item,
             )
         return found
 

@@ -16,19 +16,7 @@ from archdsl.network import Network
 from archdsl.source import Source
 from archdsl.syntax.parser import parse
 
-from .reference import BATCH, Op, Reference, RefusedError, TooLargeError, state_of
-
-FAILURES = (
-    RefusedError,
-    RuntimeError,
-    ValueError,
-    TypeError,
-    IndexError,
-    ZeroDivisionError,
-    OverflowError,
-    AssertionError,
-)
-"""What torch, Python and the reference raise for a network that cannot be."""
+from .reference import BATCH, FAILURES, Op, Reference, TooLargeError, state_of
 
 NET = "main"
 

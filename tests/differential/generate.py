@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 from archdsl.layers import STANDARD, Argument, Catalog, Layer
 from archdsl.syntax import tree
 
-from .compare import FAILURES, NET
-from .reference import Flow, Part, Ports, Reference, Shared, TooLargeError, Value
+from .compare import NET
+from .reference import FAILURES, Flow, Part, Ports, Reference, Shared, TooLargeError, Value
 
 BREAK = 0.06
 """How often an element that fails is kept."""
@@ -217,6 +217,7 @@ class _Generator:
         self.reference.frame.names.clear()
         for statement in found:
             self.flow = self.reference.statement(statement, self.flow, self.scope)
+        self.reference.ports = Ports(inputs=self.reference.inputs)
         return found
 
     def shape(self, rank: int) -> list[int]:

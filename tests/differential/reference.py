@@ -40,6 +40,27 @@ class RefusedError(Exception):
     """What a rule of the language or torch itself does not allow."""
 
 
+class MismatchError(RefusedError):
+    """A shared module would be another one at a later use."""
+
+
+class UnknownError(Exception):
+    """An expression asks for what a layer would give that does not take what flows."""
+
+
+FAILURES = (
+    RefusedError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    IndexError,
+    ZeroDivisionError,
+    OverflowError,
+    AssertionError,
+)
+"""What torch, Python and the reference raise for a network that cannot be."""
+
+
 class TooLargeError(Exception):
     """Nothing is wrong, but it is not small."""
 
@@ -59,6 +80,13 @@ class Value(NamedTuple):
     number: int
     kind: Any
     vocabulary: int | None = None
+
+
+NOTHING = Value(-1, None)
+"""What a layer gives that does not take what flows, in a network inside another: nothing may come of it."""
+
+UNKNOWN = object()
+"""The value of an expression that asks for it."""
 
 
 class Held(nn.Module):
@@ -119,6 +147,8 @@ class Ports:
     given: Flow | None = None
     first: int = 0
     """How many layers had been run before it."""
+    is_as_written: bool = True
+    """Whether the sizes that flow in are those that the text has."""
     inputs: list[tuple[str, Value]] = field(default_factory=list)
     outputs: list[tuple[str, Value, bool]] = field(default_factory=list)
 
@@ -170,7 +200,7 @@ class Scope:
     defaults: dict[str, dict[str, tuple[tree.Argument, Scope]]] = field(default_factory=dict)
     home: Scope | None = None
     """Where values named in this body are known: the block's or the network's own."""
-    modules: dict[str, dict[str, Flow]] = field(default_factory=dict)
+    modules: dict[str, Any] = field(default_factory=dict)
     """For each module that `as` has named, what comes out of the layers and modules inside it, by path."""
 
     def inside(self) -> Scope:
@@ -184,8 +214,8 @@ class Scope:
             at = at.parent
         return None
 
-    def parts(self, name: str) -> dict[str, Flow] | None:
-        """What comes out of the parts of a named module; None where the name is not one's."""
+    def parts(self, name: str) -> Any:
+        """What comes out of the parts of a named module, by path; None where the name is not one's."""
         at: Scope | None = self
         while at is not None:
             if name in at.modules or name in at.names:
@@ -225,6 +255,8 @@ class Reference:
         self.made: list[Made] = []
         self.ports = Ports()
         self.ends: list[End] = []
+        self.refusals = 0
+        """How many layers have not taken what flows, in networks inside this one."""
         self.expectations: list[tuple[tree.Expect, Scope]] = []
         self.frame = Frame("")
         self.root: tree.Net | None = None
@@ -379,13 +411,14 @@ class Reference:
                 self.at_top()
                 for name in statement.names:
                     value = scope.find(name.text)
+                    value = NOTHING if value is UNKNOWN else value
                     if not isinstance(value, Value) or name.text in [n for n, _, _ in self.outputs]:
                         raise RefusedError(f"{name.text} cannot be an output")
                     self.outputs.append((name.text, value, statement.when is not None))
             case tree.Let():
                 if scope.names.get(statement.name.text) is not None:
                     raise RefusedError(f"{statement.name.text} is set twice")
-                scope.names[statement.name.text] = self.value(statement.value, scope)
+                scope.names[statement.name.text] = self.known(statement.value, scope)
             case tree.Default():
                 self.default(statement, scope)
             case tree.Share():
@@ -399,7 +432,7 @@ class Reference:
                     self.expectations.append((statement, scope))
                 elif isinstance(self.calls[-1], tree.Net):
                     pass  # it is about that network alone
-                elif self.value(statement.condition, scope) is not True:
+                elif self.known(statement.condition, scope) not in (True, UNKNOWN):
                     raise RefusedError("an expectation does not hold")
             case _:
                 raise AssertionError(statement)
@@ -491,7 +524,8 @@ class Reference:
             raise RefusedError(f"{kind} is taken, and {value.kind} flows in")
         if kind == "ids" and value.vocabulary is not None and value.vocabulary > vocabulary:
             raise RefusedError("ids that it does not know")
-        for (letter, _), size in zip(sizes, shape, strict=True):
+        for (letter, written), size in zip(sizes, shape, strict=True):
+            self.ports.is_as_written = self.ports.is_as_written and written in (None, size)
             if letter is not None:
                 if scope.find(letter) not in (None, size):
                     raise RefusedError(f"{letter} is two sizes")
@@ -524,9 +558,14 @@ class Reference:
             case tree.Named():
                 return self.named(element, flow, scope, first)
             case tree.Tap():
-                tapped = (scope.parts(element.name.text) or {}).get(element.path.text)
-                if tapped is None or not first:
-                    raise RefusedError(f"{element.path.text} is no part, or stands after an arrow")
+                if not first:
+                    raise RefusedError(f"{element.path.text} stands after an arrow")
+                parts = scope.parts(element.name.text)
+                if parts is UNKNOWN or (parts is None and scope.find(element.name.text) in (NOTHING, UNKNOWN)):
+                    return (NOTHING,)
+                tapped: Flow | None = (parts or {}).get(element.path.text)
+                if tapped is None:
+                    raise RefusedError(f"{element.path.text} is no part")
                 if label is not None:
                     self.frame.take(label)
                 return tapped
@@ -538,14 +577,20 @@ class Reference:
             case tree.Group():
                 return self.group(element, flow, scope)
             case tree.Repeat():
-                count = self.value(element.count, scope)
+                count = self.known(element.count, scope)
+                if count is UNKNOWN:
+                    return (NOTHING,)
                 if not _whole(count) or count < 0:
                     raise RefusedError("a repeat needs a whole number")
                 for _ in range(int(count)):
                     flow = self.element(element.element, flow, scope)
+                    if NOTHING in flow:
+                        break
                 return flow
             case tree.Condition():
-                test = self.value(element.test, scope)
+                test = self.known(element.test, scope)
+                if test is UNKNOWN:
+                    return (NOTHING,)
                 if not isinstance(test, bool):
                     raise RefusedError("a condition is yes or no")
                 body = element.then if test else element.otherwise
@@ -577,9 +622,13 @@ class Reference:
         return is_name and isinstance(scope.find(first.name.text), Value)
 
     def loop(self, loop: tree.Loop, flow: Flow, scope: Scope) -> Flow:
-        rows = self.value(loop.rows, scope)
+        rows = self.known(loop.rows, scope)
+        if rows is UNKNOWN:
+            return (NOTHING,)
         if loop.stop is not None:
-            stop = self.value(loop.stop, scope)
+            stop = self.known(loop.stop, scope)
+            if stop is UNKNOWN:
+                return (NOTHING,)
             if type(rows) is not int or type(stop) is not int:  # yes is none
                 raise RefusedError("a range runs between whole numbers")
             rows = tuple(range(rows, stop))
@@ -598,7 +647,10 @@ class Reference:
     def named(self, named: tree.Named, flow: Flow, scope: Scope, first: bool) -> Flow:
         label = ""
         for part in named.label.parts:
-            value = part if isinstance(part, str) else self.value(part, scope)
+            value = part if isinstance(part, str) else self.known(part, scope)
+            if value is UNKNOWN:
+                self.element(named.element, flow, scope, first)
+                return (NOTHING,)
             if isinstance(value, bool) or not isinstance(value, int | str) or (isinstance(value, int) and value < 0):
                 raise RefusedError("no part of a name")
             label += str(value)
@@ -615,17 +667,23 @@ class Reference:
         assert home is not None
         home.modules.pop(label, None)
         made = self.made[before:]
-        if any(each.is_module and each.path == path for each in made):
+        if NOTHING in flow:
+            home.modules[label] = UNKNOWN
+        elif any(each.is_module and each.path == path for each in made):
             inside = [each for each in reversed(made) if each.path.startswith(f"{path}.")]
             home.modules[label] = {each.path[len(path) + 1 :]: each.flow for each in inside}
         if not label.isdigit():
             if not isinstance(home.names.get(label), Value | None):
                 raise RefusedError(f"{label} is no value here")
-            home.names[label] = flow[0] if len(flow) == 1 else None
+            home.names[label] = NOTHING if NOTHING in flow else flow[0] if len(flow) == 1 else None
         return flow
 
     def check(self, checked: tree.Checked, flow: Flow, scope: Scope) -> None:
-        wanted = self.value(checked.shape, scope)
+        if not self.ports.is_as_written:
+            return
+        wanted = self.known(checked.shape, scope)
+        if wanted is UNKNOWN or NOTHING in flow:
+            return
         sizes = wanted if isinstance(wanted, tuple) else (wanted,)
         if len(flow) != 1 or sizes != tuple(self.tensors[flow[0].number].shape[1:]):
             raise RefusedError("another shape")
@@ -656,6 +714,8 @@ class Reference:
             if label is not None:
                 self.frame.take(label)
             return (found,)
+        if found is UNKNOWN:
+            return (NOTHING,)
         if layer is None or numbered:
             raise RefusedError(f"{name} is no layer")
         return self.layer(layer, arguments, flow, scope, label)
@@ -674,8 +734,13 @@ class Reference:
         inner.home = inner
         self.parameters(definition.parameters, arguments, inner)
         names = [take.text for take in definition.takes] or ["in"]
-        if len(names) != len(flow):
+        bare = label is None and not numbered and _bare(definition.body)
+        if flow and NOTHING not in flow and len(names) != len(flow):
             raise RefusedError("another number of values")
+        if not flow or NOTHING in flow:
+            if not bare:
+                self.named_as(label, definition.name.text)
+            return self.refused(RefusedError("nothing flows in")) if not flow else (NOTHING,)
         inner.names |= dict(zip(names, flow, strict=True))
 
         def walk() -> Flow:
@@ -686,13 +751,24 @@ class Reference:
                 raise RefusedError("the block gives nothing")
             return result
 
-        if label is None and not numbered and _bare(definition.body):
+        if bare:
             return walk()
-        if label is None:
-            label = self.frame.default(definition.name.text, is_module=True)
-        else:
-            self.frame.take(label)
+        label = self.named_as(label, definition.name.text)
         return self.within(Frame(self.child(label), numbered, self.frame.reused), label, walk)
+
+    def named_as(self, label: str | None, word: str, is_module: bool = True) -> str:
+        """The name of an element: the one that it is given, or the next by default."""
+        if label is None:
+            return self.frame.default(word, is_module)
+        self.frame.take(label)
+        return label
+
+    def refused(self, problem: BaseException) -> Flow:
+        """What comes of a layer that does not take what flows: in a network inside another it may not be needed."""
+        if self.ports.given is None:
+            raise problem
+        self.refusals += 1
+        return (NOTHING,)
 
     def inside(
         self,
@@ -708,7 +784,8 @@ class Reference:
         ends = [_path(a.value, s) for a, s in arguments if a.name and a.name.text == "until"]
         if len(ends) > 1:
             raise RefusedError("two ends")
-        if len(flow) != sum(isinstance(statement, tree.Input) for statement in definition.body.statements):
+        count = sum(isinstance(statement, tree.Input) for statement in definition.body.statements)
+        if flow and NOTHING not in flow and len(flow) != count:
             raise RefusedError("another number of values")
         own = [(a, s) for a, s in arguments if a.name is None or a.name.text != "until"]
         named = self.by_name(own, [p.name.text for p in definition.parameters])
@@ -721,7 +798,10 @@ class Reference:
                 number += 1
                 label = f"{word}_{number}"
         self.frame.take(label)
+        if not flow or NOTHING in flow:
+            return self.refused(RefusedError("nothing flows in")) if not flow else (NOTHING,)
         path = self.child(label)
+        refusals = self.refusals
         outer, depth = self.ports, len(self.calls)
         before = len(self.tape), len(self.tensors), len(self.made)
         own_ends = [End(f"{path}.{end}") for end in ends]
@@ -732,9 +812,10 @@ class Reference:
             self.ends += own_ends
             try:
                 result = self.body(definition.body, (), scope)
-                if ends:
+                if ends and self.refusals == refusals:
                     raise RefusedError(f"{ends[0]} is not in it")
                 result = tuple(value for _, value, training in self.outputs if not training) or result
+                result = (NOTHING,) if ends else result
             except ReachedError as reached:
                 if reached.end not in own_ends:
                     raise
@@ -745,6 +826,11 @@ class Reference:
                 self.ends = [end for end in self.ends if end not in own_ends]
             if not result:
                 raise RefusedError("the network gives nothing")
+            if NOTHING in result:
+                if outer.given is None:
+                    raise RefusedError("what it gives is refused inside it")
+                return (NOTHING,)
+            self.refusals = refusals
             self.undo(result, *before)
             return result
 
@@ -765,7 +851,7 @@ class Reference:
         for each in made_before:
             flow = tuple(value for value in each.flow if value.number < tensors or value.number in there)
             inside = tuple(op for op in each.ops if id(op) in left)
-            if flow and inside:
+            if flow and inside and NOTHING not in flow:
                 self.made.append(replace(each, flow=flow, ops=inside))
         paths = {op.path for op in self.tape}
         self.modules = {path: module for path, module in self.modules.items() if path in paths}
@@ -792,7 +878,7 @@ class Reference:
         """Puts down a layer or a module, and ends the network that is to end there."""
         self.made.append(made)
         for end in self.ends:
-            if end.path == made.path:
+            if end.path == made.path and NOTHING not in made.flow:
                 raise ReachedError(end, made.flow)
 
     def child(self, name: str) -> str:
@@ -804,7 +890,7 @@ class Reference:
         names = [p.name.text for p in parameters]
         for argument, scope in given:
             if argument.name is not None:
-                name, value = argument.name.text, self.value(argument.value, scope)
+                name, value = argument.name.text, self.known(argument.value, scope)
             else:
                 match = _compact(argument.value)
                 if match and match[0] in names and scope.find(argument.value.text) is None:
@@ -813,7 +899,7 @@ class Reference:
                     free = [n for n in names if n not in inner.names]
                     if not free:
                         raise RefusedError("too many arguments")
-                    name, value = free[0], self.value(argument.value, scope)
+                    name, value = free[0], self.known(argument.value, scope)
             if name not in names or name in inner.names:
                 raise RefusedError(f"no parameter {name}, or given twice")
             inner.names[name] = value
@@ -821,7 +907,7 @@ class Reference:
             if parameter.name.text not in inner.names:
                 if parameter.default is None:
                     raise RefusedError(f"{parameter.name.text} is missing")
-                inner.names[parameter.name.text] = self.value(parameter.default, inner)
+                inner.names[parameter.name.text] = self.known(parameter.default, inner)
 
     def shared(self, shared: Shared, call: tree.Call, flow: Flow) -> Flow:
         if call.arguments or self.frame.path != shared.frame.path:
@@ -830,7 +916,7 @@ class Reference:
         self.frame = Frame(outer.path, False, shared.used, bare=True)
         flow = self.element(shared.statement.element, flow, shared.scope, label=shared.statement.name.text)
         self.frame = outer
-        shared.used = True
+        shared.used = shared.used or NOTHING not in flow
         return flow
 
     # ------------------------------------------------------------ layers
@@ -872,6 +958,49 @@ class Reference:
     ) -> Flow:
         fields, extra = self.sorted(cls, given, scope)
         fields = {**scope.defaults.get(cls.word, {}), **fields}
+        try:
+            values, referred = self.arguments(cls, fields, extra)
+        except UnknownError:
+            if cls.word != "id" or label is not None:
+                self.named_as(label, cls.word, cls.is_module)
+            return (NOTHING,)
+        if cls.word == "id":
+            if label is not None:
+                self.frame.take(label)
+            return flow
+        inputs = (*flow, *referred)
+        merges = cls.inputs[1] != 1
+        count = len(inputs) if merges else len(flow)
+        name = self.named_as(label, cls.word, cls.is_module and not referred)
+        try:
+            layer, is_valid = cls.model_validate(values), True
+        except ValidationError:
+            layer, is_valid = cls.model_construct(**values), False  # let torch say whether it is wrong
+        if NOTHING in inputs and is_valid:
+            return (NOTHING,)
+        path = self.child(name)
+        known = path in self.modules, path in self.expressions
+        try:
+            if NOTHING in inputs or count < cls.inputs[0] or (cls.inputs[1] is not None and count > cls.inputs[1]):
+                raise RefusedError(f"{cls.word} takes another number of values")
+            return self.apply(cls, layer, inputs, path)
+        except MismatchError:
+            raise
+        except FAILURES as problem:
+            if not is_valid:
+                raise
+            for was, made in zip(known, (self.modules, self.expressions), strict=True):
+                if not was:
+                    made.pop(path, None)
+            return self.refused(problem)
+
+    def arguments(
+        self,
+        cls: type[Layer],
+        fields: dict[str, tuple[tree.Argument, Scope]],
+        extra: list[tuple[tree.Argument, Scope]],
+    ) -> tuple[dict[str, Any], list[Value]]:
+        """What a layer's fields are given, and the values among its arguments."""
         signature = cls.signature()
         values: dict[str, Any] = {}
         referred: list[Value] = []
@@ -898,24 +1027,9 @@ class Reference:
         missing = [a.name for a in signature.arguments.values() if a.required and a.name not in values]
         if missing:
             raise RefusedError(f"{missing} is missing")
-        if cls.word == "id":
-            if label is not None:
-                self.frame.take(label)
-            return flow
-        inputs = (*flow, *referred)
-        is_module = cls.is_module and not referred
-        merges = cls.inputs[1] != 1
-        count = len(inputs) if merges else len(flow)
-        if count < cls.inputs[0] or (cls.inputs[1] is not None and count > cls.inputs[1]):
-            raise RefusedError(f"{cls.word} takes another number of values")
-        name = label
-        if name is None:
-            name = self.frame.default(cls.word, is_module)
-        else:
-            self.frame.take(name)
-        return self.apply(cls, values, inputs, self.child(name))
+        return values, referred
 
-    def apply(self, cls: type[Layer], values: dict[str, Any], inputs: Flow, path: str) -> Flow:
+    def apply(self, cls: type[Layer], layer: Any, inputs: Flow, path: str) -> Flow:
         """Runs a layer, as torch does."""
         tensors = tuple(
             Tensor(v.kind, tuple(self.tensors[v.number].shape[1:]), v.vocabulary if v.kind == "ids" else None)
@@ -924,10 +1038,6 @@ class Reference:
         for tensor in tensors:
             if tensor.kind not in cls.accepts or (tensor.kind == "map" and tensor.rank not in cls.ranks):
                 raise RefusedError(f"{cls.word} takes another kind than {tensor.kind}")
-        try:
-            layer = cls.model_validate(values)
-        except ValidationError:
-            layer = cls.model_construct(**values)  # let torch say whether it is wrong
         if _too_large(layer, tensors):
             raise TooLargeError
         lowered = layer.lower(*tensors)
@@ -936,7 +1046,7 @@ class Reference:
             text = lowered.text() if isinstance(lowered, Call) else lowered.call.text()
             known = self.modules.get(path)
             if known is not None and known[0] != text:
-                raise RefusedError("a shared module would be another one here")
+                raise MismatchError("a shared module would be another one here")
             run: Any = known[1] if known else eval(text, SCOPE) if isinstance(lowered, Call) else Held(lowered)
             if isinstance(run, nn.Module) and not known:
                 run.double().train()
@@ -946,7 +1056,7 @@ class Reference:
             run = eval(f"lambda {', '.join(names)}: {lowered.text(names)}", SCOPE)
             same = self.expressions.get(path, lowered.template) == lowered.template
             if self.frame.reused and not self.frame.bare and not same:
-                raise RefusedError("a shared module would do something else here")
+                raise MismatchError("a shared module would do something else here")
             self.expressions[path] = lowered.template
         result = run(*xs)
         results = tuple(result) if isinstance(result, tuple | list) else (result,)
@@ -973,6 +1083,13 @@ class Reference:
 
     # ------------------------------------------------------------ expressions
 
+    def known(self, node: Any, scope: Scope) -> Any:
+        """The value of an expression; UNKNOWN where it asks for what is not there."""
+        try:
+            return self.value(node, scope)
+        except UnknownError:
+            return UNKNOWN
+
     def value(self, node: Any, scope: Scope) -> Any:
         match node:
             case tree.Number() | tree.String() | tree.Constant():
@@ -984,6 +1101,8 @@ class Reference:
                     if layer is None:
                         raise RefusedError(f"unknown {node.text}")
                     return Part(layer)
+                if found is UNKNOWN:
+                    raise UnknownError
                 return found
             case tree.Symbol() | tree.Size():
                 sizes = tuple(size for _, size in self.extents(node, scope))
@@ -1022,6 +1141,8 @@ class Reference:
     def attribute(self, node: tree.Attribute, scope: Scope) -> Any:
         first, _, path = (_text(node) or "").partition(".")
         parts = scope.parts(first) if node.name not in _SIZES else None
+        if parts is UNKNOWN:
+            raise UnknownError
         if parts is not None:
             tapped = parts.get(path, ())
             if len(tapped) != 1:
@@ -1030,6 +1151,8 @@ class Reference:
         base = self.value(node.base, scope)
         if not isinstance(base, Value):
             raise RefusedError("only a value has sizes")
+        if base == NOTHING:
+            raise UnknownError
         sizes = tuple(self.tensors[base.number].shape[1:])
         channel = -1 if base.kind == "tokens" else 0
         spaces = {"map": sizes[1:], "tokens": sizes[:1], "ids": sizes[:1]}.get(base.kind, ())

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import archdsl.elaborate.networks
 import archdsl.lowering.modules
 from archdsl.elaborate.naming import Frame
 from archdsl.layers import STANDARD, Layer, Problem, Tensor, Window
@@ -80,6 +81,24 @@ def test_every_layer_is_among_them() -> None:
     assert not missing
 
 
+def test_networks_inside_others_are_among_them() -> None:
+    found: Counter[str] = Counter()
+    for number in range(600):
+        file = generate(Random(number))
+        nets = {each.name.text for each in file.definitions if isinstance(each, tree.Net | tree.Variant)}
+        nodes = _nodes(file)
+        kinds = {
+            "network": any(isinstance(node, tree.Call) and node.name.text in nets for node in nodes),
+            "until": any(isinstance(n, tree.Argument) and n.name and n.name.text == "until" for n in nodes),
+            "tap": any(isinstance(node, tree.Tap) for node in nodes),
+            "variant": len(nets) > 2,
+        }
+        found.update(kind for kind, there in kinds.items() if there)
+        found["any"] += any(kinds.values())
+    assert found["any"] > 600 // 7
+    assert min(found.values()) > 600 // 40, found
+
+
 def _nodes(node: tree.Node) -> list[tree.Node]:
     found = [node]
     for name in type(node).__match_args__:
@@ -129,6 +148,13 @@ MUTATIONS: dict[str, tuple[Any, str, Any, set[str]]] = {
         "_may_overwrite",
         lambda *_: True,
         {"values", "gradient", "crash"},
+    ),
+    "a network that is not cut": (archdsl.elaborate.networks, "cut", lambda *_: False, {"layers"}),
+    "another end": (
+        archdsl.elaborate.networks.Entrance,
+        "leaving",
+        lambda self, flow: flow,
+        {"layers", "outputs", "values", "accepted", "refused-wrong-inputs"},
     ),
     "a wrong name": (Frame, "default_name", lambda self, word, span, is_module: f"{word}{span.start}", {"layers"}),
 }

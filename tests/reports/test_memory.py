@@ -97,9 +97,12 @@ def test_the_peak_with_attention(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*CONVOLUTIONAL, "swin_t", "swin_v2_t", "maxvit_t", "convnext_tiny", "text_cnn"])
 def test_what_waits_for_the_backward_pass_is_what_autograd_saves(name: str) -> None:
+    compare_saved(loaded(name))
+
+
+def compare_saved(network: Network, device: str = "meta") -> None:
     """To the byte, but for the statistics of a batch, which do not grow with it."""
-    network = loaded(name)
-    module, given = network.compile().to("meta").train(), inputs(network, "meta")
+    module, given = network.compile(weights=False).to(device).train(), inputs(network, device)
     own = {x.untyped_storage()._cdata for x in (*module.parameters(), *module.buffers())}
     saved: dict[int, torch.UntypedStorage] = {}
 
@@ -112,9 +115,38 @@ def test_what_waits_for_the_backward_pass_is_what_autograd_saves(name: str) -> N
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         module(*given)
     graph = network.graph
-    statistics = sum(4 * node.layer.keeps(*graph.inputs_of(node)).statistics for node in graph.nodes if node.inputs)
+    held, settled = network.frozen
+    kept = [(node.index, node.layer.keeps(*graph.inputs_of(node))) for node in graph.nodes if node.inputs]
+    kept = [(at, each.frozen or each if at in held else each) for at, each in kept if at not in settled]
+    statistics = sum(4 * each.statistics for _, each in kept)
     ours = sum(training(planned(graph), device="cpu").kept.values()) * BATCH + statistics
     assert ours == sum(storage.nbytes() for storage in saved.values())
+
+
+FROZEN = ("resnet18", "densenet121", "efficientnet_b0", "convnext_tiny", "vit_b_32", "swin_t", "swin_v2_t", "maxvit_t")
+
+
+def frozen(name: str, arguments: str) -> Network:
+    """A network of which parts are frozen, behind a layer that trains: gradients flow through it all the same."""
+    text = f"net outer {{\n  input 3x224x224\n  conv 3 k1\n  pretrained {name}({arguments}) as body\n  fc 10\n}}"
+    return archdsl.parse(text, "outer").checked()
+
+
+@pytest.mark.parametrize("arguments", ["freeze=yes", "bn=affine", "bn=frozen"])
+@pytest.mark.parametrize("name", FROZEN)
+def test_what_waits_where_parts_are_frozen_is_what_autograd_saves(name: str, arguments: str) -> None:
+    compare_saved(frozen(name, arguments), "meta" if "swin" in name else "cpu")
+
+
+def test_nothing_waits_in_front_of_what_trains() -> None:
+    """Where no gradient flows, nothing is kept, and no memory is for gradients or an optimizer's state."""
+    body = "pretrained resnet18(until=avgpool, freeze=yes) as body"
+    net = archdsl.parse(f"net outer {{\n  input 3x224x224\n  {body}\n  flatten -> fc 10\n}}").checked()
+    compare_saved(net, "cpu")
+    report = net.memory(batch=4)
+    assert report.saved == 4 * 512 * 4
+    assert report.training.gradients <= 4 * 5130
+    assert report.training.optimizer == 2 * 4 * 5130
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

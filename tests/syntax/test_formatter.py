@@ -81,6 +81,7 @@ def messy(draw, files=None):
             continue
         gap = text[end : token.start]
         inside = bool(open) and open[-1] != "LBRACE"
+        beside_a_dot = "DOT" in (last, token.type)  # a tap has no blanks
         if token.type in CLOSERS:
             open.pop()
         if "\n" in gap:
@@ -90,11 +91,12 @@ def messy(draw, files=None):
                 gap = "\n"
         elif gap:
             gap = draw(st.sampled_from([" ", "  ", "\t", "     "]))
-        elif last != "X":
+        elif last != "X" and not beside_a_dot:
             gap = draw(st.sampled_from(["", "", " "]))
         # Inside brackets, and next to a sign that a line goes on by, a line may end anywhere.
         signs = {"ARROW", "BAR"}
-        if (inside or last in signs or token.type in signs) and last != "X" and not draw(st.integers(0, 11)):
+        may_end = (inside or last in signs or token.type in signs) and last != "X" and not beside_a_dot
+        if may_end and not draw(st.integers(0, 11)):
             gap = draw(st.sampled_from(["\n", "\n\n", " # why\n", "\n# why\n  ", "#why\n # and\n\n", "\r\n"]))
         parts += [gap, token.text]
         if token.type in OPENERS:
