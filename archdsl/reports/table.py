@@ -234,7 +234,7 @@ def _totals(report: Report) -> Padding:
     from rich.text import Text
 
     totals = report.totals
-    trainable = "all" if totals.trainable == totals.parameters else f"{thousands(totals.trainable)} of them"
+    trainable = "all" if totals.trainable == totals.parameters else thousands(totals.trainable)
     samples = f" for {report.batch} samples" if report.batch != 1 else ""
     table = Table.grid(padding=(0, 2, 0, 0))
     for left, right in (
