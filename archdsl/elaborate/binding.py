@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
     from archdsl.elaborate.expressions import Expressions
 
-_COMPACT = re.compile(r"([a-z])([0-9]+(?:x[0-9]+)*)")
+COMPACT = re.compile(r"([a-z])([0-9]+(?:x[0-9]+)*)")
+"""k3, k1x7: a letter and a number, or one for each axis."""
 _TWO_NUMBERS = re.compile(r"(-?[0-9][0-9.]*)[ \t]+-([0-9][0-9.]*)")
 _LITERALS = (tree.Number, tree.String, tree.Constant)
 
@@ -259,7 +260,7 @@ class Binder:
         """k3, k1x7: a letter that is declared, then a number."""
         if type(node) is not tree.Name:
             return None
-        match = _COMPACT.fullmatch(node.text)
+        match = COMPACT.fullmatch(node.text)
         field = signature.letters.get(match[1]) if match else None
         if match is None or field is None:
             return None
@@ -420,7 +421,7 @@ class Binder:
                 name = by_name
                 value = self.expressions.value(argument.value, where)
             else:
-                match = _COMPACT.fullmatch(argument.value.text) if type(argument.value) is tree.Name else None
+                match = COMPACT.fullmatch(argument.value.text) if type(argument.value) is tree.Name else None
                 if match is not None and match[1] in names and where.find(match[0]) is MISSING:
                     name = by_name = match[1]
                     numbers = tuple(map(int, match[2].split("x")))

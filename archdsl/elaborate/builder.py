@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
@@ -58,8 +59,8 @@ class Builder:
         """Those of them that say that a layer cannot take what flows."""
         self.reported: set[tuple[str, int, int, int]] = set()
         self.frame = Frame("", 0, False)
-        self.ends: set[str] = set()
-        """The paths at which networks inside this one end."""
+        self.ends: Counter[str] = Counter()
+        """The paths at which networks inside this one end, and how many do."""
         self.variants: list[tuple[Span, str]] = []
         """For a variant, where it is defined and what it is a variant of, and so on; the innermost first."""
         self.steps = 0
@@ -104,34 +105,37 @@ class Builder:
         self.frame = outer
         if len(self.nodes) == nodes and len(self.activations) == index + 1:
             self.activations.pop()
-            if name in outer.names:
-                del outer.names[name]
-                if outer.numbered and name.isdigit():
-                    outer.next_number -= 1
+            outer.free(name)
             return flow
-        made = self.activations[index] = self.activations[index].giving(flow)
-        self.reached(made)
+        self.activations[index] = self.activations[index].giving(flow)
         return flow
 
-    def reached(self, module: Activation) -> None:
+    def reached(self, index: int) -> None:
         """Ends the network inside this one that is to end at a module.
 
         Raises:
             ReachedError: where one is.
         """
-        if self.ends and module.path in self.ends and not module.transparent and NOTHING not in module.outputs:
+        if not self.ends or index >= len(self.activations):
+            return
+        module = self.activations[index]
+        if module.path in self.ends and not module.transparent and NOTHING not in module.outputs:
             raise ReachedError(module.path, module.outputs)
 
     def parts(self, index: int) -> dict[str, Flow]:
         """What comes out of each layer and each module inside an activation, by the path from there."""
         prefix = f"{self.activations[index].path}."
         found: dict[str, Flow] = {}
+        inside = {index}
+        for module in self.activations[index + 1 :]:
+            if module.parent in inside:
+                inside.add(module.index)
         for node, applied in zip(self.nodes, self.applied, strict=True):
-            if node.path.startswith(prefix):
+            if node.activation in inside:
                 outputs = tuple([Value(node.index, number) for number in range(len(applied.outputs))])
                 found.setdefault(node.path[len(prefix) :], outputs)
         for module in self.activations[index + 1 :]:
-            if module.path.startswith(prefix) and not module.transparent:
+            if module.index in inside and not module.transparent and module.outputs:
                 found.setdefault(module.path[len(prefix) :], module.outputs)
         return found
 

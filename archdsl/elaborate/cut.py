@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from archdsl.graph import SizeRead, Value
@@ -15,9 +16,11 @@ def cut(builder: Builder, ends: Flow, nodes: int, activations: int, named: int, 
 
     The part begins at these numbers of nodes, activations, names and reads of sizes; its first activation holds it all.
     """
-    needed = _needed(builder, ends, nodes)
+    for module in builder.activations[activations:]:
+        if not module.outputs or module.index == activations:  # it was left open where the network ends
+            builder.activations[module.index] = module.giving(ends)
+    needed = _needed(builder, ends, nodes, activations)
     if len(needed) == len(builder.nodes) - nodes:
-        builder.activations[activations] = builder.activations[activations].giving(ends)
         return False
     kept = sorted(needed)
     to = {old: nodes + number for number, old in enumerate(kept)}
@@ -32,19 +35,23 @@ def cut(builder: Builder, ends: Flow, nodes: int, activations: int, named: int, 
     home_to = {old: activations + number for number, old in enumerate(homes)}
     left = [builder.nodes[old] for old in kept]
     applied = [builder.applied[old] for old in kept]
-    open_ones = {at for at in homes if not builder.activations[at].outputs}
     del builder.nodes[nodes:], builder.applied[nodes:]
     builder.applied += applied
+    met = {node.path for node in builder.nodes} if any(node.reused for node in left) else set()
     for node in left:
-        home = home_to[node.activation]
-        builder.nodes.append(node._replace(index=to[node.index], inputs=moved(node.inputs), activation=home))
+        home, again = home_to[node.activation], node.reused and node.path in met
+        met.add(node.path)
+        builder.nodes.append(
+            node._replace(index=to[node.index], inputs=moved(node.inputs), activation=home, reused=again)
+        )
     modules = [builder.activations[old] for old in homes]
     del builder.activations[activations:]
+    modules_met = {module.path for module in builder.activations} if any(m.reused for m in modules) else set()
     for module in modules:
         taken = [is_there(value) for value in module.inputs]
-        outputs = moved(module.outputs)
-        if module.index == activations or module.index in open_ones or not outputs:
-            outputs = moved(ends)
+        outputs = moved(module.outputs) if all(map(is_there, module.outputs)) else ()
+        again = module.reused and module.path in modules_met
+        modules_met.add(module.path)
         assert module.parent is not None
         builder.activations.append(
             module._replace(
@@ -52,6 +59,7 @@ def cut(builder: Builder, ends: Flow, nodes: int, activations: int, named: int, 
                 parent=home_to.get(module.parent, module.parent),
                 inputs=moved(module.inputs),
                 outputs=outputs,
+                reused=again,
                 takes=tuple([name for name, here in zip(module.takes, taken, strict=False) if here]),
             )
         )
@@ -77,8 +85,9 @@ def cut(builder: Builder, ends: Flow, nodes: int, activations: int, named: int, 
     return True
 
 
-def _needed(builder: Builder, ends: Flow, first: int) -> set[int]:
-    """The numbers of the nodes, from one on, that some values follow from."""
+def _needed(builder: Builder, ends: Flow, first: int, activations: int) -> set[int]:
+    """The numbers of the nodes, from one on, that some values follow from; a shared module is needed as a whole."""
+    whole = _wholes(builder, first, activations)
     needed: set[int] = set()
     waiting = [value.node for value in ends]
     while waiting:
@@ -86,7 +95,25 @@ def _needed(builder: Builder, ends: Flow, first: int) -> set[int]:
         if at >= first and at not in needed:
             needed.add(at)
             waiting += [value.node for value in builder.nodes[at].inputs]
+            waiting += whole.get(at, ())
     return needed
+
+
+def _wholes(builder: Builder, first: int, activations: int) -> dict[int, list[int]]:
+    """For each node inside a module that is used several times, all nodes of that use of it."""
+    counts = Counter(module.path for module in builder.activations[activations:] if not module.transparent)
+    use: dict[int, int] = {}
+    for module in builder.activations[activations:]:  # outer ones first
+        around = None if module.parent is None else use.get(module.parent)
+        if around is not None:
+            use[module.index] = around
+        elif counts[module.path] > 1:
+            use[module.index] = module.index
+    members: dict[int, list[int]] = {}
+    for node in builder.nodes[first:] if use else ():
+        if node.activation in use:
+            members.setdefault(use[node.activation], []).append(node.index)
+    return {node: nodes for nodes in members.values() for node in nodes}
 
 
 def _homes(builder: Builder, kept: list[int], first: int) -> list[int]:

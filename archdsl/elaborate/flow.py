@@ -357,14 +357,22 @@ class Walker:
             self.name_module(label, -1, env)
         elif len(self.builder.activations) > index and self.builder.activations[index].path == path:
             self.name_module(label, index, env)
+        else:
+            self.name_module(label, None, env)
         if _REFERABLE.fullmatch(label) and (len(flow) == 1 or NOTHING in flow):  # several values have no name
             self.name_value(label, flow[0] if len(flow) == 1 else NOTHING, named.label, env)
         return flow
 
-    def name_module(self, label: str, index: int, env: Env) -> None:
-        """Lets the rest of the block or the network use what comes out of the parts of a module; -1 after an error."""
+    def name_module(self, label: str, index: int | None, env: Env) -> None:
+        """Lets the rest of the block or the network use what comes out of the parts of a module.
+
+        Its number is -1 after an error, and None where the name is given to a layer: it is no module's any more.
+        """
         home = _home(env)
-        home.modules = {**(home.modules or {}), label: index}
+        if index is not None:
+            home.modules = {**(home.modules or {}), label: index}
+        elif home.modules and label in home.modules:
+            home.modules = {name: known for name, known in home.modules.items() if name != label}
 
     def tap(self, tap: tree.Tap, env: Env, first: bool, label: str | None = None) -> Flow:
         """What comes out of a part of a named module, at the head of a line or a branch."""

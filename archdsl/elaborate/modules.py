@@ -54,8 +54,9 @@ class Modules:
             reused=outer.reused,
         )
         builder.enter(activation, Frame(f"{path}.", index, numbered, outer.reused))
-        flow = self.walker.element(element, flow, env)
-        return builder.leave(index, outer, flow, nodes, name)
+        flow = builder.leave(index, outer, self.walker.element(element, flow, env), nodes, name)
+        builder.reached(index)
+        return flow
 
     # ------------------------------------------------------------ blocks
 
@@ -114,7 +115,7 @@ class Modules:
         recording = self.replayer.recordings.get(key)
         if recording is not None:
             result = self.replayer.replay(recording, activation, call, env)
-            builder.reached(builder.activations[index])
+            builder.reached(index)
             return result
         named, findings, reads = len(builder.named), len(builder.diagnostics), len(builder.size_reads)
         backbones = len(builder.backbones)
@@ -133,6 +134,7 @@ class Modules:
             outer.next_number = frame.next_number
         result = builder.leave(index, outer, result, nodes, name)
         self.replayer.record(key, index, nodes, named, findings, reads, backbones, f"{path}.")
+        builder.reached(index)
         return result
 
     def may_enter(
@@ -216,7 +218,7 @@ class Modules:
             self.report("misplaced", f"`{name}` is shared in another module than this", call, env, help=help)
             return (NOTHING,)
         nodes = len(builder.nodes)
-        builder.frame = Frame(home.prefix, outer.activation, False, shared.first is not None)
+        builder.frame = Frame(home.prefix, outer.activation, False, outer.reused or shared.first is not None)
         try:
             result = self.walker.element(shared.definition.element, flow, shared.env, label=name)
         finally:

@@ -76,6 +76,11 @@ class Frame:
         self.names[name] = span
         return name
 
+    def free(self, name: str) -> None:
+        """Gives back the name of a module that is none, since it holds nothing."""
+        if self.names.pop(name, None) is not None and self.numbered and name.isdigit():
+            self.next_number -= 1
+
     def take(self, name: str, span: Span) -> Span | None:
         """Takes a given name; returns where it was taken before, if it was."""
         before = self.names.get(name)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from archdsl import limits, project
 from archdsl.diagnostics.model import nearest
+from archdsl.elaborate.binding import COMPACT
 from archdsl.elaborate.builder import NOTHING, Flow, ReachedError
 from archdsl.elaborate.cut import cut
 from archdsl.elaborate.naming import Frame
@@ -121,15 +123,19 @@ class Networks:
             given: dict[str, Placed] = {}
             position = 0
             for argument, env in arguments:
-                name = argument.name
-                if name is None and position < len(parameters):
-                    name = parameters[position].name
-                    position += 1
+                name, value = argument.name, argument.value
+                if name is None and (compact := _compact(value, parameters, env)) is not None:
+                    name, value = compact
+                elif name is None:
+                    while position < len(parameters) and parameters[position].name.text in given:
+                        position += 1
+                    if position < len(parameters):
+                        name = parameters[position].name
+                        position += 1
                 if name is None or name.text in given:
                     rest.append((argument, env))
                 else:
-                    named = tree.Argument(argument.start, argument.end, argument.name or name, argument.value)
-                    given[name.text] = (named, env)
+                    given[name.text] = (tree.Argument(argument.start, argument.end, name, value), env)
             by_name |= given
         return [*by_name.values(), *rest]
 
@@ -173,10 +179,10 @@ class Networks:
         inputs = [s for s in definition.body.statements if isinstance(s, tree.Input)]
         if written is None or given_further is None or not self.takes(word, inputs, call, flow, env):
             return (NOTHING,)
-        until = given_further.until
-        outer, ports = builder.frame, walker.ports
-        nodes, index, path = len(builder.nodes), len(builder.activations), outer.prefix + name
+        outer, path = builder.frame, builder.frame.prefix + name
+        nodes, index = len(builder.nodes), len(builder.activations)
         marks = (nodes, index, len(builder.named), len(builder.size_reads))
+        errors, refusals = builder.errors, len(builder.refusals)
         takes = tuple([s.name.text if s.name else "input" for s in inputs]) if len(inputs) > 1 else ()
         activation = Activation(
             index=index,
@@ -193,32 +199,16 @@ class Networks:
             doc=network.definition.doc or definition.doc,
             takes=takes,
         )
-        ends = f"{path}.{until}" if until is not None else None
-        if ends is not None:
-            builder.ends.add(ends)
         builder.enter(activation, Frame(f"{path}.", index, False, outer.reused))
-        modules.calls.append(definition)
-        entrance = walker.ports = Entrance(builder, walker.expressions, flow, index, len(modules.calls), call, env)
-        errors, refusals = builder.errors, len(builder.refusals)
-        try:
-            result = entrance.leaving(walker.body(definition.body, (), inner))
-        except ReachedError as reached:
-            if reached.path != ends:
-                raise
-            result = reached.flow
-            ends = None
-        finally:
-            modules.calls.pop()
-            walker.ports = ports
-            if until is not None:
-                builder.ends.discard(f"{path}.{until}")
+        end = None if given_further.until is None else f"{path}.{given_further.until}"
+        result, is_reached = self.walked(definition, inner, flow, end, call, env)
         if not result:
             self.report("no-value", f"{word} gives nothing", call, env, help="end it with a layer")
             result = (NOTHING,)
         result = builder.leave(index, outer, result, nodes, name)
-        if ends is not None and until is not None:
+        if not is_reached:
             if builder.errors == errors and NOTHING not in result:
-                self.no_layer(word, until, index, further["until"])
+                self.no_layer(word, given_further.until or "", index, further["until"])
             return (NOTHING,)
         if NOTHING in result:
             return (NOTHING,)
@@ -227,10 +217,42 @@ class Networks:
             return result
         if cut(builder, result, *marks):
             modules.replayer.forget(nodes)
-            result = builder.activations[index].outputs
-        if not builder.frame.reused and not self.backbone(given_further, network, index, further, call, env):
+        if len(builder.nodes) == nodes:  # what flows in flows out, and nothing is left
+            del builder.activations[index:]
+            outer.free(name)
+            return result
+        if not outer.reused and not self.backbone(given_further, network, index, further, call, env):
             return (NOTHING,)
+        result = builder.activations[index].outputs
+        builder.reached(index)
+        if end in builder.ends:  # the network around is to end at the same layer
+            raise ReachedError(str(end), result)
         return result
+
+    def walked(
+        self, definition: tree.Net, inner: Env, flow: Flow, end: str | None, call: tree.Call, env: Env
+    ) -> tuple[Flow, bool]:
+        """What flows out of a network, and whether it ended at a path, if it was to end at one."""
+        builder, walker, calls = self.builder, self.walker, self.walker.modules.calls
+        ports = walker.ports
+        calls.append(definition)
+        entrance = walker.ports = Entrance(
+            builder, walker.expressions, flow, builder.frame.activation, len(calls), call, env
+        )
+        if end is not None:
+            builder.ends[end] += 1
+        try:
+            return entrance.leaving(walker.body(definition.body, (), inner)), end is None
+        except ReachedError as reached:
+            if reached.path != end:
+                raise
+            return reached.flow, True
+        finally:
+            calls.pop()
+            walker.ports = ports
+            if end is not None:
+                builder.ends[end] -= 1
+                builder.ends += Counter()  # without those of which none is left
 
     def backbone(
         self,
@@ -380,20 +402,19 @@ class Networks:
         if isinstance(value, tree.Name) and (found := env.find(value.text)) is not MISSING:
             if found is SILENT or isinstance(found, str):
                 return found
-            if not isinstance(found, int | float | tuple):
-                return value.text  # a layer or a block has the name too
-            return found
+            if type(found) in (int, float, bool, tuple):
+                return found  # that is no path, and is told
         return env.source.text[value.start : value.end]
 
     def no_layer(self, word: str, path: str, index: int, placed: Placed) -> None:
         """Reports that a network has no layer of a path that an argument gives."""
-        known = self.builder.parts(index)
+        known = self.builder.parts(index) if index < len(self.builder.activations) else {}
         near = nearest(path, known)
         argument, env = placed
         at: tree.Node = argument.value
         if isinstance(at, tree.List):
             at = next((item for item in at.items if self.text(item, env) == path), at)
-        help = f"did you mean `{near}`?" if near else f"it has {listed_parts(known)}"
+        help = f"did you mean `{near}`?" if near else f"it has {listed_parts(known) or 'no layers'}"
         self.report("unknown-name", f"{word} has no layer `{path}`", at, env, help=help)
 
     def takes(self, word: str, inputs: list[tree.Input], call: tree.Call, flow: Flow, env: Env) -> bool:
@@ -418,6 +439,22 @@ def listed_parts(known: Iterable[str]) -> str:
     """The outermost of some paths, the first of them."""
     top = list(dict.fromkeys(each.partition(".")[0] for each in known))
     return ", ".join(top[:12]) + (", ..." if len(top) > 12 else "")
+
+
+def _compact(
+    value: tree.Expression, parameters: tuple[tree.Parameter, ...], env: Env
+) -> tuple[tree.Name, tree.Expression] | None:
+    """c16: a parameter of one letter, then a number."""
+    match = COMPACT.fullmatch(value.text) if isinstance(value, tree.Name) else None
+    if match is None or env.find(match[0]) is not MISSING:
+        return None
+    for parameter in parameters:
+        if parameter.name.text == match[1]:
+            numbers = tuple(map(int, match[2].split("x")))
+            at = (value.start, value.end)
+            one = len(numbers) == 1
+            return tree.Name(*at, match[1]), tree.Number(*at, numbers[0]) if one else tree.Size(*at, numbers)
+    return None
 
 
 def _until(path: str | None) -> list[tuple[str, object]]:

@@ -35,6 +35,8 @@ class Ports:
         self.activation = self.calls = 0
         """In which module, and inside how many blocks, inputs and outputs may stand."""
         self.outputs = builder.outputs
+        self.is_known = True
+        """Whether all that it names as an output, but for those of training, is there."""
         self.is_as_written = True
         """Whether the shapes that the text writes are about the sizes that flow."""
         self.given_always = False
@@ -192,6 +194,7 @@ class Ports:
         for name in statement.names:
             value = self.value_named(name, env)
             if value is None or value == NOTHING:
+                self.is_known = self.is_known and statement.when is not None
                 continue
             if name.text in self.output_names:
                 self.report("duplicate-name", f"`{name.text}` is already an output", name, env)
@@ -276,6 +279,7 @@ class Entrance(Ports):
             return NOTHING
         if not all(map(agree, declared.dims, tensor.dims)):
             self.is_as_written = False
+        self.builder.frame.names.setdefault(name, Span(env.source, statement.start, statement.end))
         if statement.name:
             self.builder.name(self.activation, value, name)
         return value
@@ -286,6 +290,8 @@ class Entrance(Ports):
 
     def leaving(self, flow: Flow) -> Flow:
         """What flows out of the network: its outputs but for those of training, or what flows at its end."""
+        if not self.is_known:
+            return (NOTHING,)
         return tuple([output.value for output in self.outputs if not output.training_only]) or flow
 
 

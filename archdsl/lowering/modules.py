@@ -206,8 +206,11 @@ def _borders(graph: Graph, run: Run, used: Uses) -> None:
     }
     inside = [v for v in dict.fromkeys(run.activation.outputs) if run.first <= v.node < run.stop]
     run.outputs = list(dict.fromkeys([*(v for v in inside if v in given), *given]))
-    if not run.outputs:
+    if not run.outputs:  # nobody needs it: it gives what it gives, and those inside must give that to it
         run.outputs = inside or [Value(run.stop - 1)]
+        for value in run.outputs:
+            used.last[value] = max(used.last.get(value, -1), run.stop)
+            used.last_use[value.node] = max(used.last_use[value.node], run.stop)
 
 
 @dataclass(frozen=True, slots=True)

@@ -296,3 +296,95 @@ def test_the_trail_says_through_which_network(tmp_path: object) -> None:
 
 def test_parse_and_print_know_taps() -> None:
     assert archdsl.parse(f"{INNER}{OUTER}inner as b\nb.down.norm -> relu\n}}", "outer").ok
+
+
+# ---------------------------------------------------------------- found by random networks
+
+
+def test_an_output_that_is_refused_is_not_left_out() -> None:
+    text = "net h {{ input 3x32x32\nconv 4 k1 as a\nconv 4 k40 as b\noutput {} }}\n"
+    for outputs in ("a, b", "b"):
+        assert codes(f"{text.format(outputs)}{OUTER}h -> relu\n}}", "outer") == ["window-too-large"]
+
+
+def test_a_block_that_gives_a_part_and_is_not_needed() -> None:
+    text = (
+        "block p { (conv 4 -> conv 5) as g\ng.conv1 }\nnet n { input i : 3x8x8\ni -> p as q\ni -> relu as r\noutput r }"
+    )
+    model = archdsl.parse(text).compile()
+    assert model(torch.randn(1, 3, 8, 8)).shape == (1, 3, 8, 8)
+
+
+def test_a_network_of_no_layers_has_none_to_end_at() -> None:
+    finding = one(f"net n {{ input 3x8x8 }}\n{OUTER}n until=conv1\n}}", "outer")
+    assert (finding.code, finding.help) == ("unknown-name", "it has no layers")
+
+
+def test_nothing_may_be_left() -> None:
+    text = "net n { input i : 3x32x32\nrelu\noutput i }\n"
+    net = outer("n -> tanh", text)
+    assert paths(net) == ["tanh1"]
+    assert [module.path for module in net.report().modules] == [""]
+    assert paths(outer("(n as a) as g\nconv 3 k1 as k\nrelu as g", text)) == ["k", "g"]
+
+
+def test_a_shared_module_whose_first_use_is_left_out_has_its_parameters() -> None:
+    text = "net n { input i : 3x32x32\nshare s = conv 3 k1\ni -> s -> relu as u\ni -> tanh -> s }\n"
+    net = outer("n -> relu", text)
+    assert net.totals.parameters == 12 == sum(p.numel() for p in net.compile().parameters())
+    block = "block q { conv 3 k1 -> relu }\n"
+    net = outer("n -> relu", block + text.replace("= conv 3 k1", "= q"))
+    assert net.totals.parameters == 12 == sum(p.numel() for p in net.compile().parameters())
+
+
+def test_two_networks_may_end_at_one_layer() -> None:
+    text = "net a { input 3x32x32\nrelu }\nnet b { input 3x32x32\na until=relu1\ntanh }\n"
+    assert paths(outer("b until=a.relu1", text)) == ["b.a.relu1"]
+    text = "net a { input 3x32x32\nrelu }\nnet b { input 3x32x32\na(until=nope) as x\ntanh }\n"
+    assert codes(f"{text}{OUTER}b(until=x)\n}}", "outer") == ["unknown-name"]
+
+
+def test_a_module_in_which_a_network_ends_gives_its_end() -> None:
+    text = "net a { input 3x32x32\n(conv 4 -> relu) as g }\n"
+    assert wired(outer("a until=g.conv1 as body\ncat body.g", text))["cat1"] == ["body.g.conv1"] * 2
+
+
+def test_a_module_whose_result_is_left_out_is_no_part() -> None:
+    text = "net n { input 3x32x32\n(conv 4 k1 as a -> conv 5 k1) as g\ng.a -> conv 6 k1 }\n"
+    net = outer("n as body\n( id | body.g.a ) -> cat", text)
+    assert paths(net) == ["body.g.a", "body.conv1", "cat1"]
+    assert "4x" in net.explain("body.g.a")
+    assert net.compile()(torch.randn(1, 3, 32, 32)).shape == (1, 10, 32, 32)
+    assert codes(f"{text}{OUTER}n as body\nbody.g -> conv 2 k1\n}}", "outer") == ["unknown-name"]
+
+
+def test_the_end_may_be_called_like_a_value_outside() -> None:
+    assert paths(outer("tanh as b\na until=b", "net a { input 3x32x32\nrelu as b -> tanh }\n")) == ["b", "a.b"]
+
+
+def test_compact_arguments() -> None:
+    text = "net n(s=1, c=3) { input 3x32x32\nconv c k1 s=s }\nnet v = n(c16)\n"
+    assert shapes(outer("n c16", text)) == ["16x32x32"]
+    assert shapes(outer("n(c16, 2)", text)) == ["16x16x16"]
+    assert shapes(outer("v", text)) == ["16x32x32"]
+
+
+def test_an_inputs_name_is_taken_as_it_is_alone() -> None:
+    text = "net n { input conv1 : 3x32x32\nconv 3 k1 }\n"
+    assert paths(outer("n", text)) == [f"n.{path}" for path in paths(network(text))] == ["n.conv2"]
+    taken = "net n { input x : 3x32x32\nconv 3 k1 as x }\n"
+    assert codes(taken) == codes(f"{taken}{OUTER}n\n}}", "outer") == ["duplicate-name"]
+
+
+def test_taps_of_a_name_that_is_given_again() -> None:
+    lines = "((conv 3 k1 as cc -> relu) as a -> tanh) as g\n(relu as a) as h\na.cc"
+    assert codes(f"{OUTER}{lines}\n}}") == ["unknown-name"]
+    lines = "share s = ((conv 3 k1 as cc -> relu) as g -> tanh)\ns -> sigmoid\ns\ng.cc -> relu as r\ncat s"
+    net = archdsl.parse(f"{OUTER}{lines.replace('cat s', 'relu')}\n}}")
+    (tap,) = [node for node in net.graph.nodes if node.path == "r"]
+    assert net.graph.nodes[tap.inputs[0].node].reused
+
+
+def test_what_is_shared_inside_what_is_shared_counts_once() -> None:
+    net = outer("share t = q\nt\nt", "block q { share s = conv 3 k1\ns -> s -> relu }\n")
+    assert net.totals.parameters == 12 == sum(p.numel() for p in net.compile().parameters())

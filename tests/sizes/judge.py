@@ -220,7 +220,7 @@ def without_promises(node: Any) -> Any:
 
 
 def with_shapes(file: tree.File, shapes: dict[str, tuple[Any, ...]]) -> tree.File:
-    """The file with other shapes for the inputs of its network."""
+    """The file with other shapes for the inputs of its network; of those that stand in it, flow what flows."""
 
     def changed(node: Any) -> Any:
         if isinstance(node, tree.Input):
@@ -233,4 +233,8 @@ def with_shapes(file: tree.File, shapes: dict[str, tuple[Any, ...]]) -> tree.Fil
             return node
         return replace(node, **{f: changed(getattr(node, f)) for f in type(node).__match_args__[2:]})
 
-    return changed(file)
+    known = {each.name.text: each for each in file.definitions if isinstance(each, tree.Net | tree.Variant)}
+    own: Any = known[NET]
+    while isinstance(own, tree.Variant):
+        own = known[own.base.text]
+    return replace(file, definitions=tuple(changed(each) if each is own else each for each in file.definitions))
