@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from archdsl import project, weights
+from archdsl.analyses.training import inside
 from archdsl.diagnostics.model import Diagnostic, error, nearest
 from archdsl.elaborate.elaborator import elaborate
 from archdsl.layers.catalog import STANDARD
@@ -40,6 +41,7 @@ class Fit(NamedTuple):
 
 def problems(graph: Graph) -> Iterator[Diagnostic]:
     """What is wrong with the weights of the networks inside a network."""
+    nodes = inside(graph)
     for backbone in graph.backbones:
         if backbone.weights is None:
             continue
@@ -50,7 +52,7 @@ def problems(graph: Graph) -> Iterator[Diagnostic]:
         if found is None:
             yield _unknown(backbone)
         else:
-            yield from _mismatch(graph, backbone, found)
+            yield from _mismatch(graph, nodes[backbone.path], backbone, found)
 
 
 def ships(backbone: Backbone) -> bool:
@@ -85,8 +87,8 @@ def _unknown(backbone: Backbone) -> Diagnostic:
     return error("unknown-weights", f'{network} has no weights "{name}"', backbone.span, notes=notes, help=help)
 
 
-def _mismatch(graph: Graph, backbone: Backbone, found: Weights) -> Iterator[Diagnostic]:
-    wrong = [fit for fit in fits(graph, backbone, found) if not fit.fits]
+def _mismatch(graph: Graph, nodes: list[Node], backbone: Backbone, found: Weights) -> Iterator[Diagnostic]:
+    wrong = [fit for fit in fits(graph, nodes, backbone, found) if not fit.fits]
     if not wrong:
         return
     first = wrong[0]
@@ -121,31 +123,29 @@ def _sized(shape: tuple[int, ...]) -> str:
 # ---------------------------------------------------------------- tensor by tensor
 
 
-def fits(graph: Graph, backbone: Backbone, found: Weights) -> tuple[Fit, ...]:
+def fits(graph: Graph, nodes: list[Node], backbone: Backbone, found: Weights) -> tuple[Fit, ...]:
     """The tensors of a network inside another, each beside the one of published weights."""
     there = published(backbone.network, found.name)
-    inside = f"{backbone.path}."
-    own = [node for node in graph.nodes if node.path.startswith(inside) and not node.reused]
+    prefix = f"{backbone.path}."
     rows = []
-    first = first_weights(graph, backbone)
-    for node in own:
+    first = first_weights(graph, nodes, backbone)
+    for node in nodes:
         applied = graph.applied[node.index]
         for name, shape in {**applied.weights, **node.layer.buffers(*applied.inputs)}.items():
-            key = _key(node, name).removeprefix(inside)
+            key = _key(node, name).removeprefix(prefix)
             theirs = there.get(key)
             adapted = key in first and theirs is not None and differs_in_channels(shape, theirs)
             rows.append(Fit(key, tuple(shape), theirs, node.index, adapted))
     return tuple(rows)
 
 
-def first_weights(graph: Graph, backbone: Backbone) -> frozenset[str]:
-    """The weights, by their names inside, of the layers that see what flows into a network."""
-    inside = f"{backbone.path}."
+def first_weights(graph: Graph, nodes: list[Node], backbone: Backbone) -> frozenset[str]:
+    """The weights, by their names inside, of the layers of a network that see what flows into it."""
+    prefix = f"{backbone.path}."
     return frozenset(
-        _key(node, "weight").removeprefix(inside)
-        for node in graph.nodes
-        if node.path.startswith(inside)
-        and not any(graph.nodes[value.node].path.startswith(inside) for value in node.inputs)
+        _key(node, "weight").removeprefix(prefix)
+        for node in nodes
+        if not any(graph.nodes[value.node].path.startswith(prefix) for value in node.inputs)
     )
 
 

@@ -46,6 +46,9 @@ class Builder:
         self.nodes: list[Node] = []
         self.applied: list[Applied] = []
         self.activations: list[Activation] = []
+        self.starts: list[int] = []
+        """For each activation how many nodes there were before it."""
+        self.known_parts: dict[int, dict[str, Flow]] = {}
         self.names: dict[Value, str] = {}
         self.local_names: dict[tuple[int, Value], str] = {}
         self.named: list[tuple[int, Value, str]] = []
@@ -98,13 +101,14 @@ class Builder:
     def enter(self, activation: Activation, frame: Frame) -> None:
         """Begins to fill a module."""
         self.activations.append(activation)
+        self.starts.append(len(self.nodes))
         self.frame = frame
 
     def leave(self, index: int, outer: Frame, flow: Flow, nodes: int, name: str) -> Flow:
         """Ends a module. One that holds nothing is no module: its name is free again."""
         self.frame = outer
         if len(self.nodes) == nodes and len(self.activations) == index + 1:
-            self.activations.pop()
+            self.forget(index)
             outer.free(name)
             return flow
         self.activations[index] = self.activations[index].giving(flow)
@@ -122,21 +126,30 @@ class Builder:
         if module.path in self.ends and not module.transparent and NOTHING not in module.outputs:
             raise ReachedError(module.path, module.outputs)
 
-    def parts(self, index: int) -> dict[str, Flow]:
-        """What comes out of each layer and each module inside an activation, by the path from there."""
-        prefix = f"{self.activations[index].path}."
+    def forget(self, index: int) -> None:
+        """Takes back the activations from a number on."""
+        del self.activations[index:], self.starts[index:]
+
+    def parts(self, index: int, at: tree.Node, env: Env) -> dict[str, Flow]:
+        """What comes out of each layer and each module inside a finished activation, by the path from there."""
+        known = self.known_parts.get(index)
+        if known is not None:
+            return known
+        cut = len(self.activations[index].path) + 1
         found: dict[str, Flow] = {}
-        inside = {index}
-        for module in self.activations[index + 1 :]:
-            if module.parent in inside:
-                inside.add(module.index)
-        for node, applied in zip(self.nodes, self.applied, strict=True):
-            if node.activation in inside:
-                outputs = tuple([Value(node.index, number) for number in range(len(applied.outputs))])
-                found.setdefault(node.path[len(prefix) :], outputs)
-        for module in self.activations[index + 1 :]:
-            if module.index in inside and not module.transparent and module.outputs:
-                found.setdefault(module.path[len(prefix) :], module.outputs)
+        last = index  # of those inside: one is written out after the other
+        while last + 1 < len(self.activations) and (self.activations[last + 1].parent or 0) >= index:
+            last += 1
+        number = self.starts[index]
+        while number < len(self.nodes) and index <= self.nodes[number].activation <= last:
+            outputs = tuple([Value(number, output) for output in range(len(self.applied[number].outputs))])
+            found.setdefault(self.nodes[number].path[cut:], outputs)
+            number += 1
+        for module in self.activations[index + 1 : last + 1]:
+            if not module.transparent and module.outputs:
+                found.setdefault(module.path[cut:], module.outputs)
+        self.spend(len(found), at, env)
+        self.known_parts[index] = found
         return found
 
     def take_name(self, label: str | None, word: str, at: tree.Node, env: Env, is_module: bool = True) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,10 @@ def cut(builder: Builder, ends: Flow, nodes: int, activations: int, named: int, 
             node._replace(index=to[node.index], inputs=moved(node.inputs), activation=home, reused=again)
         )
     modules = [builder.activations[old] for old in homes]
-    del builder.activations[activations:]
+    starts = [nodes + bisect_left(kept, builder.starts[old]) for old in homes]
+    builder.forget(activations)
+    builder.starts += starts
+    builder.known_parts = {index: parts for index, parts in builder.known_parts.items() if index < activations}
     modules_met = {module.path for module in builder.activations} if any(m.reused for m in modules) else set()
     for module in modules:
         taken = [is_there(value) for value in module.inputs]

@@ -81,6 +81,7 @@ class _Elaborator:
         found, _ = self.module.definitions[name]
         assert isinstance(found, tree.Net | tree.Variant)
         span = Span(self.module.source, found.name.start, found.name.end)
+        builder.starts.append(0)
         builder.activations.append(
             Activation(
                 index=0,

@@ -74,7 +74,7 @@ class Expressions:
         self.weights: dict[int, tuple[tuple[Any, ...], int, int]] = {}
         """Of lists that hold lists: the list (held, so that its identity stays its own), its values, its depth."""
         self.size_reads = size_reads
-        self.parts: Callable[[int], Mapping[str, tuple[Value, ...]]] = lambda _: {}
+        self.parts: Callable[[int, tree.Node, Env], Mapping[str, tuple[Value, ...]]] = lambda *_: {}
         """What comes out of the parts of a module, by the number of its activation."""
 
     def value(self, node: tree.Expression, env: Env) -> Any:
@@ -173,8 +173,7 @@ class Expressions:
             return SILENT
         assert isinstance(base, tree.Name)
         path = ".".join(reversed(names))
-        known = self.parts(index)
-        self.spend(len(known), node, env)
+        known = self.parts(index, node, env)
         flow = known.get(path)
         if flow is not None and len(flow) == 1:
             return flow[0]

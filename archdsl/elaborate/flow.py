@@ -410,8 +410,7 @@ class Walker:
             return None
         if index < 0:
             return None
-        self.builder.spend(len(self.builder.nodes) >> 2, at, env)
-        known = self.builder.parts(index)
+        known = self.builder.parts(index, at, env)
         flow = known.get(path)
         if flow is None:
             near = nearest(path, known)

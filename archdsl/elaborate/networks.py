@@ -215,10 +215,12 @@ class Networks:
         builder.pardon(refusals)
         if len(builder.activations) == index:
             return result
+        builder.spend(len(builder.nodes) - nodes + len(builder.backbones) + len(builder.known_parts), call, env)
         if cut(builder, result, *marks):
+            builder.spend(len(modules.replayer.recordings), call, env)
             modules.replayer.forget(nodes)
         if len(builder.nodes) == nodes:  # what flows in flows out, and nothing is left
-            del builder.activations[index:]
+            builder.forget(index)
             outer.free(name)
             return result
         if not outer.reused and not self.backbone(given_further, network, index, further, call, env):
@@ -268,7 +270,7 @@ class Networks:
             return True
         builder, word = self.builder, network.definition.name.text
         module = builder.activations[index]
-        known = builder.parts(index)
+        known = builder.parts(index, call, env) if given.frozen else {}
         missing = [path for path in given.frozen if path and path not in known]
         for path in missing:
             self.no_layer(word, path, index, further["freeze"])
@@ -288,11 +290,11 @@ class Networks:
 
     def free_name(self, word: str) -> str:
         """The name of a network that is given none: its own, and with a number where that is taken."""
-        taken = self.builder.frame.names
-        name, number = word, 1
-        while name in taken:
+        frame = self.builder.frame
+        number = frame.counters.get(word, 0) + 1
+        while (name := word if number == 1 else f"{word}_{number}") in frame.names:
             number += 1
-            name = f"{word}_{number}"
+        frame.counters[word] = number
         return name
 
     def shown(
@@ -408,9 +410,9 @@ class Networks:
 
     def no_layer(self, word: str, path: str, index: int, placed: Placed) -> None:
         """Reports that a network has no layer of a path that an argument gives."""
-        known = self.builder.parts(index) if index < len(self.builder.activations) else {}
-        near = nearest(path, known)
         argument, env = placed
+        known = self.builder.parts(index, argument, env) if index < len(self.builder.activations) else {}
+        near = nearest(path, known)
         at: tree.Node = argument.value
         if isinstance(at, tree.List):
             at = next((item for item in at.items if self.text(item, env) == path), at)

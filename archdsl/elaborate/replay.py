@@ -114,6 +114,8 @@ class Replayer:
             nodes.append(new(Node, place))
         builder.applied += builder.applied[first : recording.nodes.stop]
         activations.append(head.giving(moved(recording.outputs)))
+        begun = builder.starts[recording.activations.start : recording.activations.stop]
+        builder.starts += [start + by for start in begun]
         for inner in activations[recording.activations.start + 1 : recording.activations.stop]:
             assert inner.parent is not None
             activations.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from archdsl.analyses.training import frozen
 from archdsl.graph import Activation, Graph, Node, Value
 from archdsl.layers.call import Call, Expression, Parameter
 from archdsl.layers.source import Input
@@ -232,7 +233,7 @@ def lowered(graph: Graph, used: Uses) -> list[Lowering | None]:
     cache: dict[tuple[object, ...], Lowering] = {}
     result: list[Lowering | None] = []
     shared = {node.path for node in graph.nodes if node.reused}
-    partly_frozen = tuple([f"{each.path}." for each in graph.backbones if each.frozen or each.norms != "train"])
+    norms = frozen(graph).norms
     # A shared module overwrites in all of its uses or in none.
     kept = {n.path for n in graph.nodes if n.path in shared and not _may_overwrite(graph, homes, n, used)}
     for node in graph.nodes:
@@ -243,7 +244,7 @@ def lowered(graph: Graph, used: Uses) -> list[Lowering | None]:
         inplace = node.path not in kept and _may_overwrite(graph, homes, node, used)
         giver = graph.nodes[node.inputs[0].node]
         last = giver.layer.channels_last and tensors[0].kind == "map" and node.path not in shared
-        keeps = bool(partly_frozen) and node.layer.tracks and node.path.startswith(partly_frozen)
+        keeps = node.index in norms
         key = (id(node.layer), tensors, inplace, last, keeps)
         found = cache.get(key)
         if found is None:

@@ -12,6 +12,7 @@ import torch
 
 from archdsl import weights as table
 from archdsl.analyses.pretrained import FILE, differs_in_channels, first_weights
+from archdsl.analyses.training import inside
 from archdsl.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def _fitted(
     """
     prefix = f"{backbone.path}."
     own = {key.removeprefix(prefix): value for key, value in module.state_dict().items() if key.startswith(prefix)}
-    first = first_weights(graph, backbone)
+    first = first_weights(graph, inside(graph)[backbone.path], backbone)
     taken: dict[str, tuple[Tensor, bool]] = {}
     wrong = []
     for key, tensor in own.items():

@@ -70,6 +70,18 @@ def words() -> list[str]:
         "0",
         "-1",
         "1T",
+        "body.conv1",
+        "g.0.relu1",
+        "until=conv1",
+        'until="features.0"',
+        "pretrained",
+        "resnet18",
+        "vgg11_bn",
+        'weights="IMAGENET1K_V1"',
+        'weights="file:w.pt"',
+        "freeze=[conv1, layer1]",
+        "freeze=yes",
+        "bn=frozen",
     ]
     functions = ["min", "max", "sum", "ceil", "floor", "round", "abs", "len", "round_to"]
     return [*fixed, *sorted(layers), *functions, *rare]

@@ -115,7 +115,7 @@ def compare_saved(network: Network, device: str = "meta") -> None:
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         module(*given)
     graph = network.graph
-    held, settled = network.frozen
+    held, settled, _ = network.frozen
     kept = [(node.index, node.layer.keeps(*graph.inputs_of(node))) for node in graph.nodes if node.inputs]
     kept = [(at, each.frozen or each if at in held else each) for at, each in kept if at not in settled]
     statistics = sum(4 * each.statistics for _, each in kept)
