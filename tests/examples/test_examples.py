@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import archdsl
+from archdsl.layers.tensor import Tensor
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SPECS = sorted(EXAMPLES.glob("*.arch"))
@@ -27,14 +28,16 @@ def test_an_example_is_clean_and_runs(path: Path) -> None:
     for net in networks:
         assert [str(finding) for finding in net.diagnostics] == []
         inputs = []
+        shapes_in = {}
         for port in net.graph.inputs:
             sizes = [size if isinstance(size, int) else OPEN_SIZE for size in port.tensor.dims]
+            shapes_in[port.name] = Tensor(port.tensor.kind, tuple(sizes), port.tensor.vocabulary)
             vocabulary = port.tensor.vocabulary
             inputs.append(torch.randint(vocabulary, (2, *sizes)) if vocabulary else torch.randn(2, *sizes))
         model = net.compile()
         outputs = model(*inputs)  # a module begins in training mode, so that all outputs are there
         shapes = [tuple(each.shape) for each in ([outputs] if isinstance(outputs, torch.Tensor) else outputs)]
-        assert shapes == [(2, *port.shape) for port in net.report().outputs]
+        assert shapes == [(2, *port.shape) for port in net.at(shapes_in).report().outputs]
         assert sum(parameter.numel() for parameter in model.parameters()) == net.report().totals.parameters
 
 
