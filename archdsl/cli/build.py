@@ -32,6 +32,9 @@ def command(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="Made where it is not there.")],
     parameters: Parameters = None,
     inputs: Inputs = None,
+    weights: Annotated[
+        bool, typer.Option("--weights/--no-weights", help="Load the weights that the spec names, or begin at random.")
+    ] = True,
 ) -> None:
     """Do all of these into a folder, and run the module.
 
@@ -56,7 +59,7 @@ def command(
     for name, content in files.items():
         write_atomically(output / name, content)
     put("".join(f"wrote {output / name}\n" for name in files))
-    tried = _tried(network)
+    tried = _tried(network, weights)
     shapes = ", ".join("x".join(map(str, shape)) for shape in tried.outputs)
     put(
         f"ran on {tried.device}, batch of {tried.batch}: "
@@ -105,14 +108,14 @@ def _diagram(network: Network) -> str | None:
         return None
 
 
-def _tried(network: Network) -> Trial:
+def _tried(network: Network, weights: bool) -> Trial:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of torch's own making
             with step("loading torch"):
                 from archdsl.torch.trial import best_device, trial
             with step("building the module"):
-                module = network.compile()
+                module = network.compile(weights)
             device = best_device()
             with step(f"one forward and one backward pass on {device.type}"):
                 return trial(module, network.graph, device)

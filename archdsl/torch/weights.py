@@ -100,7 +100,8 @@ def _read(backbone: Backbone, folder: Path | None) -> tuple[State, str]:
         raise WeightsError(
             f"{backbone.span}: the weights {found.name} of {backbone.network} are not to be had: {cache / found.file} "
             f"is not there, or cannot be read, and {found.url} cannot be downloaded: {_reason(problem)}. Put the file "
-            "there, set TORCH_HOME to where it is, or compile without weights: net.compile(weights=False)"
+            "there, set TORCH_HOME to where it is, or leave the weights out: net.compile(weights=False), "
+            "archdsl build --no-weights"
         ) from problem
     return _renamed(state), f"{found.name} ({found.file})"
 

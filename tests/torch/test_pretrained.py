@@ -11,9 +11,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from typer.testing import CliRunner
 
 import archdsl
 from archdsl import WeightsError, weights
+from archdsl.cli.app import app
 from archdsl.network import Network
 from archdsl.torch.vision import import_torchvision
 from archdsl.torch.weights import adapted, load
@@ -365,3 +367,20 @@ def test_source_without_archdsl_freezes_as_well() -> None:
 def test_freezing_names_a_layer_that_is_left() -> None:
     net = spec("pretrained resnet18(until=layer1, freeze=[layer2])")
     assert [(finding.code, finding.span.text) for finding in net.diagnostics] == [("unknown-name", "layer2")]
+
+
+def test_build_says_what_is_missing_and_does_without_it_when_told(cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "spec.arch").write_text(
+        "net small {\n  input 3x64x64\n  pretrained resnet18(until=layer1, freeze=yes) as body\n"
+        "  gap -> flatten -> fc 5\n}\n"
+    )
+    build = ["build", str(tmp_path / "spec.arch"), "-o", str(tmp_path / "out")]
+    failed = CliRunner().invoke(app, build)
+    assert failed.exit_code == 1
+    assert "resnet18-f37072fd.pth is not there" in failed.stderr
+    assert "Traceback" not in failed.output
+    done = CliRunner().invoke(app, [*build, "--no-weights"])
+    assert done.exit_code == 0, done.output
+    assert "output 2x5" in done.output
+    published(cache, "resnet18")
+    assert CliRunner().invoke(app, build).exit_code == 0
