@@ -376,7 +376,7 @@ def test_build_says_what_is_missing_and_does_without_it_when_told(cache: Path, t
     )
     build = ["build", str(tmp_path / "spec.arch"), "-o", str(tmp_path / "out")]
     failed = CliRunner().invoke(app, build)
-    assert failed.exit_code == 1
+    assert failed.exit_code == 2
     assert "resnet18-f37072fd.pth is not there" in failed.stderr
     assert "Traceback" not in failed.output
     done = CliRunner().invoke(app, [*build, "--no-weights"])
