@@ -152,7 +152,7 @@ class Backbone(NamedTuple):
     path: str
     """Of its module."""
     network: str
-    """The name by which the network's weights are known."""
+    """The name by which the network's weights are known: of a variant of one that ships, that one's."""
     until: str | None
     """The layer at which it ends, by its path inside."""
     weights: str | None
@@ -161,8 +161,8 @@ class Backbone(NamedTuple):
     """The paths inside of what does not train; "" is all of it."""
     norms: Literal["train", "affine", "frozen"]
     """What of the normalizations by running statistics trains: all, scales and shifts, nothing."""
-    file: str
-    """The spec in which it is defined."""
+    ships: bool
+    """Whether it is a network that ships, or a variant of one."""
     span: Span
     """Where the weights are named, or else the network."""
 

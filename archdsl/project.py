@@ -276,6 +276,15 @@ def shipped() -> dict[str, Path]:
     return found
 
 
+def ships(name: str, module: Module) -> bool:
+    """Whether what a file defines under a name is a network that ships."""
+    path = shipped().get(name)
+    folder = module.source.folder
+    if path is None or folder is None or path.name != Path(module.source.name).name:
+        return False
+    return Path(folder).resolve() == path.parent.resolve()
+
+
 @cache
 def open_shipped(path: Path) -> Module:
     """A shipped file, opened once for a process."""

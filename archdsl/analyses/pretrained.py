@@ -48,17 +48,11 @@ def problems(graph: Graph) -> Iterator[Diagnostic]:
         if backbone.weights.startswith(FILE):
             yield from _of_file(backbone)
             continue
-        found = weights.find(backbone.network, backbone.weights) if ships(backbone) else None
+        found = weights.find(backbone.network, backbone.weights) if backbone.ships else None
         if found is None:
             yield _unknown(backbone)
         else:
             yield from _mismatch(graph, nodes[backbone.path], backbone, found)
-
-
-def ships(backbone: Backbone) -> bool:
-    """Whether it is the network of that name that ships."""
-    path = project.shipped().get(backbone.network)
-    return path is not None and backbone.file == path.name
 
 
 def _of_file(backbone: Backbone) -> Iterator[Diagnostic]:
@@ -72,7 +66,7 @@ def _of_file(backbone: Backbone) -> Iterator[Diagnostic]:
 
 def _unknown(backbone: Backbone) -> Diagnostic:
     network, name = backbone.network, backbone.weights or ""
-    if not ships(backbone):
+    if not backbone.ships:
         message = f"{network} is no network that ships, and only these have published weights"
         help = 'name a file of yours: `weights="file:weights.safetensors"`, or leave the weights out'
         return error("unknown-weights", message, backbone.span, help=help)
@@ -181,7 +175,7 @@ def _image(found: Weights) -> int | None:
 
 
 def _has_image(backbone: Backbone) -> bool:
-    return ships(backbone) and "image" in _parameters(backbone.network)
+    return backbone.ships and "image" in _parameters(backbone.network)
 
 
 @cache

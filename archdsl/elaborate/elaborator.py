@@ -112,7 +112,7 @@ class _Elaborator:
         networks = self.walker.networks
         resolved = networks.resolved(found, self.module)
         if resolved is not None:
-            definition, owner, written_in, self.builder.variants = resolved
+            definition, owner, written_in, self.builder.variants, _ = resolved
             networks.root = definition
             env = Env(owner, self.files.env(owner))
             given = networks.override([*written_in, self.outside(arguments, found.name)], definition.parameters)

@@ -45,6 +45,8 @@ class Resolved(NamedTuple):
     """What the variants on the way give it; the innermost first."""
     trail: list[tuple[Span, str]]
     """Where each of the variants is defined, and what is said of it; the innermost first."""
+    chain: list[tuple[str, Module]]
+    """The variants and the network, each with its file, from the name that was asked for inwards."""
 
 
 class Further(NamedTuple):
@@ -75,6 +77,7 @@ class Networks:
         given: list[list[Placed]] = []
         seen: list[str] = []
         trail: list[tuple[Span, str]] = []
+        chain = [(found.name.text, owner)]
         env_of = self.walker.files.env
         while isinstance(definition, tree.Variant):
             env = env_of(owner)
@@ -99,8 +102,9 @@ class Networks:
             note = f"in {' '.join(head.split())}, which is {definition.name.text} at {place}"
             trail.insert(0, (Span(owner.source, definition.start, definition.end), note))
             definition, owner = base
+            chain.append((definition.name.text, owner))
         assert isinstance(definition, tree.Net)
-        return Resolved(definition, owner, given, trail)
+        return Resolved(definition, owner, given, trail, chain)
 
     def unknown_base(self, variant: tree.Variant, owner: Module, is_known: bool, env: Env) -> None:
         if variant.base.text in owner.unresolved:
@@ -162,7 +166,7 @@ class Networks:
         resolved = self.resolved(network.definition, network.module)
         if resolved is None or not modules.may_enter(resolved.definition, word, call, env, self.root):
             return (NOTHING,)
-        definition, owner, written_in, _ = resolved
+        definition, owner, written_in, _, chain = resolved
         arguments = [(a, env) for a in call.arguments]
         if partial is not None:
             arguments = [(a, partial.env) for a in partial.arguments] + arguments
@@ -214,6 +218,7 @@ class Networks:
             return (NOTHING,)
         builder.pardon(refusals)
         if len(builder.activations) == index:
+            outer.counters[word] = 0
             return result
         builder.spend(len(builder.nodes) - nodes + len(builder.backbones) + len(builder.known_parts), call, env)
         if cut(builder, result, *marks):
@@ -222,8 +227,9 @@ class Networks:
         if len(builder.nodes) == nodes:  # what flows in flows out, and nothing is left
             builder.forget(index)
             outer.free(name)
+            outer.counters[word] = 0
             return result
-        if not outer.reused and not self.backbone(given_further, network, index, further, call, env):
+        if not outer.reused and not self.backbone(given_further, chain, index, further, call, env):
             return (NOTHING,)
         result = builder.activations[index].outputs
         builder.reached(index)
@@ -259,7 +265,7 @@ class Networks:
     def backbone(
         self,
         given: Further,
-        network: NetValue,
+        chain: list[tuple[str, Module]],
         index: int,
         further: Mapping[str, Placed],
         call: tree.Call,
@@ -268,8 +274,9 @@ class Networks:
         """Puts down what is said of a network's weights; False after an error."""
         if not further and given.weights is None:
             return True
-        builder, word = self.builder, network.definition.name.text
+        builder, word = self.builder, chain[0][0]
         module = builder.activations[index]
+        shipped = next((name for name, file in chain if project.ships(name, file)), None)
         known = builder.parts(index, call, env) if given.frozen else {}
         missing = [path for path in given.frozen if path and path not in known]
         for path in missing:
@@ -277,8 +284,8 @@ class Networks:
         argument, where = further.get("weights", (None, env))
         at = argument.value if argument is not None else call
         span = Span(where.source, at.start, at.end)
-        file = network.module.source.name
-        said = Backbone(module.path, word, given.until, given.weights, given.frozen, given.norms, file, span)
+        known_as, ships = shipped or word, shipped is not None
+        said = Backbone(module.path, known_as, given.until, given.weights, given.frozen, given.norms, ships, span)
         if given.weights is not None or given.frozen or given.norms != "train":
             builder.backbones.insert(self.place(said), said)
         return not missing
@@ -288,9 +295,14 @@ class Networks:
         inside = [n for n, each in enumerate(self.builder.backbones) if each.path.startswith(f"{said.path}.")]
         return min(inside, default=len(self.builder.backbones))
 
-    def free_name(self, word: str) -> str:
-        """The name of a network that is given none: its own, and with a number where that is taken."""
+    def free_name(self, word: str) -> str | None:
+        """The name of a network that is given none: its own, with a number where that is taken.
+
+        None in a module whose children are numbered.
+        """
         frame = self.builder.frame
+        if frame.numbered:
+            return None
         number = frame.counters.get(word, 0) + 1
         while (name := word if number == 1 else f"{word}_{number}") in frame.names:
             number += 1

@@ -791,13 +791,14 @@ class Reference:
         named = self.by_name(own, [p.name.text for p in definition.parameters])
         scope = self.begin()
         self.parameters(definition.parameters, self.overridden(given, named), scope)
-        if label is None:
-            label = word = network.name.text
-            number = 1
-            while label in self.frame.names:
+        if label is None and self.frame.numbered:
+            label = self.frame.default(network.name.text, True)
+        else:
+            word, number = network.name.text, 1
+            while label is None and (word if number == 1 else f"{word}_{number}") in self.frame.names:
                 number += 1
-                label = f"{word}_{number}"
-        self.frame.take(label)
+            label = label or (word if number == 1 else f"{word}_{number}")
+            self.frame.take(label)
         if not flow or NOTHING in flow:
             return self.refused(RefusedError("nothing flows in")) if not flow else (NOTHING,)
         path = self.child(label)

@@ -63,6 +63,11 @@ def test_each_use_without_a_name_gets_one_and_weights_of_its_own() -> None:
     assert [path.partition(".")[0] for path in paths(net)] == ["inner"] * 4 + ["inner_2"]
 
 
+def test_in_a_group_with_numbered_children_it_is_one_of_them() -> None:
+    net = outer("(conv 3 k1 -> inner(until=stem) -> relu) as row[]")
+    assert paths(net) == ["row.0", "row.1.stem", "row.2"]
+
+
 def test_a_shared_network_has_one_set_of_weights() -> None:
     text = "net twin {\ninput a : 3x32x32\ninput b : 3x32x32\nshare body = inner\na -> body as x\nb -> body as y\n"
     net = network(f"{INNER}{text}( x | y ) -> sub\n}}", "twin")

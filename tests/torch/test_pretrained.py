@@ -128,6 +128,21 @@ def test_without_the_file_and_offline_the_error_says_where_it_was_looked_for(cac
     net.compile(weights=False)
 
 
+def test_a_variant_of_a_network_that_ships_has_its_weights(cache: Path) -> None:
+    reference = published(cache, "resnet18")
+    before = 'use resnet18 from "resnet.arch"\nnet own = resnet18(classes=5)\n'
+    model = spec("pretrained own(until=layer1)", before).compile()
+    assert torch.equal(model.body.conv1.weight, reference.conv1.weight)
+    assert [finding.code for finding in spec("pretrained own", before, rest="relu").diagnostics] == ["weights-mismatch"]
+
+
+def test_a_network_that_is_called_like_one_that_ships_is_not_it(tmp_path: Path) -> None:
+    (tmp_path / "resnet.arch").write_text("net resnet18 {\n  input 3x16x16\n  conv 4 k3 as conv1\n}\n")
+    net = in_file(tmp_path, "pretrained resnet18(until=conv1)", 'use resnet18 from "resnet.arch"\n')
+    assert [finding.code for finding in net.diagnostics] == ["unknown-weights"]
+    assert "no network that ships" in net.diagnostics[0].message
+
+
 def test_nothing_is_downloaded_to_check(cache: Path) -> None:
     net = spec("pretrained resnet18(until=layer1, freeze=[conv1])")
     assert net.ok
