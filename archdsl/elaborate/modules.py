@@ -225,7 +225,7 @@ class Modules:
             builder.frame = outer
         if NOTHING in result:
             return result
-        use = Use.of(builder, nodes)
+        use = Use.of(builder, nodes, outer.activation)
         if shared.first is None:
             shared.first = use
         elif shared.first != use:
@@ -279,12 +279,16 @@ class Use(NamedTuple):
     """What flows into each layer: what it stands behind inside, or None for a value from outside."""
 
     @classmethod
-    def of(cls, builder: Builder, first: int) -> Use:
-        """The use that begins with the node `first`."""
+    def of(cls, builder: Builder, first: int, around: int) -> Use:
+        """The use that begins with the node `first`, in the activation `around`."""
         nodes = builder.nodes[first:]
         weights, modules, wiring = {}, {}, []
         only = builder.applied[first] if len(nodes) == 1 else None
-        alone = only is not None and not (only.layer.is_module or only.weights)  # no part of a module
+        alone = (  # no part of a module
+            only is not None
+            and not (only.layer.is_module or only.weights)
+            and builder.nodes[first].activation == around
+        )
         for node in nodes:
             applied = builder.applied[node.index]
             shapes = {**applied.weights, **node.layer.buffers(*applied.inputs)}

@@ -251,7 +251,7 @@ class Reference:
         self.tape: list[Op] = []
         self.tensors: list[torch.Tensor] = []
         self.modules: dict[str, tuple[str, Any]] = {}
-        self.expressions: dict[str, str] = {}
+        self.expressions: dict[str, tuple[str, int]] = {}
         self.made: list[Made] = []
         self.ports = Ports()
         self.ends: list[End] = []
@@ -1055,10 +1055,11 @@ class Reference:
         else:
             names = [f"x{i}" for i in range(len(xs))]
             run = eval(f"lambda {', '.join(names)}: {lowered.text(names)}", SCOPE)
-            same = self.expressions.get(path, lowered.template) == lowered.template
+            said = (lowered.template, len(xs))
+            same = self.expressions.get(path, said) == said
             if self.frame.reused and not self.frame.bare and not same:
                 raise MismatchError("a shared module would do something else here")
-            self.expressions[path] = lowered.template
+            self.expressions[path] = said
         result = run(*xs)
         results = tuple(result) if isinstance(result, tuple | list) else (result,)
         for x in results:
