@@ -369,10 +369,12 @@ class Walker:
         Its number is -1 after an error, and None where the name is given to a layer: it is no module's any more.
         """
         home = _home(env)
+        if home.modules is None:
+            home.modules = {}
         if index is not None:
-            home.modules = {**(home.modules or {}), label: index}
-        elif home.modules and label in home.modules:
-            home.modules = {name: known for name, known in home.modules.items() if name != label}
+            home.modules[label] = index
+        else:
+            home.modules.pop(label, None)
 
     def tap(self, tap: tree.Tap, env: Env, first: bool, label: str | None = None) -> Flow:
         """What comes out of a part of a named module, at the head of a line or a branch."""
