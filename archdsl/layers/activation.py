@@ -108,14 +108,15 @@ class ELU(Activation):
     word: ClassVar[str] = "elu"
     has_inplace: ClassVar[bool] = True
     operations_per_value: ClassVar[int | None] = 3
-    differentiates_result: ClassVar[bool] = True
+    rewritable: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.ELU"
 
     alpha: Number = positional("minus the limit of negative values", 1.0)
 
     @property
     def works_in_place(self) -> bool:
-        return self.alpha >= 0  # as with a leaky_relu
+        """It could, but torch would then take the derivative from the result, which rounds a small one to zero."""
+        return False
 
 
 class SELU(Activation):
@@ -124,8 +125,13 @@ class SELU(Activation):
     word: ClassVar[str] = "selu"
     has_inplace: ClassVar[bool] = True
     operations_per_value: ClassVar[int | None] = 4
-    differentiates_result: ClassVar[bool] = True
+    rewritable: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.SELU"
+
+    @property
+    def works_in_place(self) -> bool:
+        """As with an `elu`."""
+        return False
 
 
 class CELU(Activation):
@@ -134,14 +140,15 @@ class CELU(Activation):
     word: ClassVar[str] = "celu"
     has_inplace: ClassVar[bool] = True
     operations_per_value: ClassVar[int | None] = 4
-    differentiates_result: ClassVar[bool] = True
+    rewritable: ClassVar[bool] = True
     torch_name: ClassVar[str] = "torch.nn.CELU"
 
     alpha: Number = positional("minus the limit of negative values", 1.0)
 
     @property
     def works_in_place(self) -> bool:
-        return self.alpha >= 0  # as with a leaky_relu
+        """As with an `elu`."""
+        return False
 
     def check(self, *inputs: Tensor) -> Iterator[Problem]:
         if self.alpha == 0:

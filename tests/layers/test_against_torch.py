@@ -121,7 +121,7 @@ def test_what_is_rewritable_can_be_overwritten(example: Example) -> None:
     layer, tensors = example
     if not layer.rewritable:
         return
-    for inplace in (False, True) if layer.has_inplace else (False,):
+    for inplace in (False, True) if layer.works_in_place else (False,):
         module = build(layer, tensors, inplace)
         for training in (True, False) if isinstance(module, nn.Module) else (True,):
             if isinstance(module, nn.Module):
