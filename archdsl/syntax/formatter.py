@@ -187,6 +187,8 @@ def _gap(before: Piece, piece: Piece) -> int:
         return 1
     if before.role == "LABEL_CLOSES" and piece.type in _LABEL_WORDS:
         return 0
+    if {before.type, piece.type} == {"DOT", "NUMBER"}:
+        return int(piece.spaced)  # 1 .2 is no 1.2
     if piece.role in _TIGHT_BEFORE or before.role in _TIGHT_AFTER:
         return 0
     if piece.type == "LPAR" and (before.role == "IN" or (before.type == "NAME" and before.text != "x")):

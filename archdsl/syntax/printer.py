@@ -212,8 +212,9 @@ def _expression(node: tree.Expression, loosest: int = 0) -> str:
             return "yes" if node.value else "no"
         case tree.List():
             return f"[{', '.join(map(_expression, node.items))}]"
-        case tree.Attribute():
-            return f"{_expression(node.base)}.{node.name}"
+        case tree.Attribute(base=base):
+            digits = isinstance(base, tree.Number) or (isinstance(base, tree.Attribute) and base.name[0].isdigit())
+            return f"{_expression(base)}{' ' * digits}.{node.name}"  # 1 .2 is no 1.2
         case tree.Index():
             return f"{_expression(node.base)}[{_expression(node.index)}]"
         case tree.Slice():
