@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -171,6 +171,53 @@ class Backbone(NamedTuple):
         return any(_is_in(path, f"{self.path}.{part}" if part else self.path) for part in self.frozen)
 
 
+class Setting(NamedTuple):
+    """A word with a value, as `lr=1e-3`: a number, yes or no, a text, or several."""
+
+    name: str
+    value: object
+    span: Span
+
+
+class Settings(NamedTuple):
+    """What a statement sets, each word once, in its order."""
+
+    values: tuple[Setting, ...]
+    span: Span
+
+    def find(self, name: str) -> Setting | None:
+        return next((each for each in self.values if each.name == name), None)
+
+    def get(self, name: str, default: object = None) -> Any:
+        found = self.find(name)
+        return default if found is None else found.value
+
+
+class Part(NamedTuple):
+    """What a stage says of a layer or a module, by its path; "" is the whole network."""
+
+    path: str
+    settings: Settings
+    span: Span
+
+
+class Stage(NamedTuple):
+    """A stage of training: the parts that train in it."""
+
+    name: str
+    doc: str
+    settings: Settings
+    parts: tuple[Part, ...]
+    span: Span
+
+
+class Recipe(NamedTuple):
+    """The stages of training, the first one first."""
+
+    stages: tuple[Stage, ...]
+    span: Span
+
+
 def _is_in(path: str, module: str) -> bool:
     return path == module or path.startswith(f"{module}.")
 
@@ -199,6 +246,12 @@ class Graph:
     """The sizes for which the spec asks, but for channels of maps and tokens."""
     backbones: tuple[Backbone, ...] = ()
     """The networks inside that have weights of their own, or of which not all trains; the outer ones first."""
+    preprocess: Settings | None = None
+    """What the spec says of the images that flow in."""
+    recipe: Recipe | None = None
+    """The stages in which the spec wants it trained."""
+    stage: int | None = None
+    """The number of the stage that it is in; None before the first."""
 
     @property
     def is_closed(self) -> bool:

@@ -70,5 +70,8 @@ SIZES = 1_000_000
 To look at one input of a layer is a step, to ask the layer about it 8.
 """
 
+SETTING_VALUES = 64
+"""How many values a word of a `recipe` or of `preprocess` may have."""
+
 BATCH = 1_000_000
 """How many samples a batch may have, where memory or costs are asked for one."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -120,6 +121,10 @@ class Network:
                 from archdsl.analyses import pretrained
 
                 found += pretrained.problems(self.graph)
+            if self.graph.recipe is not None:
+                from archdsl.analyses import stages
+
+                found += islice(stages.problems(self.graph), limits.PROBLEMS)
             if self.elaboration.expectations:
                 found += contracts(self.elaboration, self.counts, self.fields, lambda name: self._questions(name))
         return in_order(found)

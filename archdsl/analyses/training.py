@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
+
+from archdsl.analyses.stages import plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +29,8 @@ def frozen(graph: Graph) -> Frozen:
 
     A part that is frozen keeps its statistics too: to train on with those of other images would change what it gives.
     """
+    if graph.recipe is not None:
+        return _in_stage(graph)
     if not graph.backbones:
         return Frozen()
     known = {backbone.path: backbone for backbone in graph.backbones}
@@ -43,6 +48,16 @@ def frozen(graph: Graph) -> Frozen:
             if tracks and (backbone.frozen or backbone.norms != "train"):
                 norms.add(node.index)
     return Frozen(frozenset(parameters), frozenset(statistics), frozenset(norms))
+
+
+def _in_stage(graph: Graph) -> Frozen:
+    """The same for a network with a recipe: any normalization may be told to keep its statistics."""
+    norms = frozenset([node.index for node in graph.nodes if node.layer.tracks])
+    if graph.stage is None:
+        before = frozen(replace(graph, recipe=None))
+        return before._replace(norms=norms)
+    planned = plan(graph, graph.stage)
+    return Frozen(planned.parameters, planned.statistics, norms)
 
 
 def around(node: Node, known: dict[str, Backbone]) -> Iterator[Backbone]:

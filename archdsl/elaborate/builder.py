@@ -10,7 +10,7 @@ from archdsl import limits
 from archdsl.diagnostics.model import Diagnostic, Label, error, warning
 from archdsl.elaborate.naming import Frame
 from archdsl.elaborate.values import Env
-from archdsl.graph import Activation, Backbone, GraphInput, GraphOutput, Node, SizeRead, Value
+from archdsl.graph import Activation, Backbone, GraphInput, GraphOutput, Node, Recipe, Settings, SizeRead, Value
 from archdsl.layers.applied import Applied
 from archdsl.layers.tensor import UNKNOWN, Tensor
 from archdsl.source import Span
@@ -55,6 +55,8 @@ class Builder:
         """Every naming of a value, in turn: the activation, the value, the name."""
         self.size_reads: list[SizeRead] = []
         self.backbones: list[Backbone] = []
+        self.preprocess: Settings | None = None
+        self.recipe: Recipe | None = None
         self.inputs: list[GraphInput] = []
         self.outputs: list[GraphOutput] = []
         self.diagnostics: list[Diagnostic] = []

@@ -150,11 +150,13 @@ class _Elaborator:
             if isinstance(statement, tree.Expect):
                 if as_written:
                     self.walker.expectations.append((statement, Env(self.module, env)))
+            elif isinstance(statement, tree.Preprocess | tree.Recipe):
+                self.walker.training.said(statement, Env(self.module, env), again=True)
             elif not isinstance(statement, tree.Mistake):
                 help = "parameters are given in the brackets; what else differs is another network"
                 self.builder.report(
                     "misplaced",
-                    "a variant's body holds `expect` only",
+                    "a variant's body holds `expect`, `recipe` and `preprocess` only",
                     statement,
                     self.files.env(self.module),
                     help=help,
@@ -200,6 +202,8 @@ class _Elaborator:
             builder.local_names,
             tuple(builder.size_reads),
             tuple(builder.backbones),
+            builder.preprocess,
+            builder.recipe,
         )
 
     def doc(self, found: Any) -> str:

@@ -14,6 +14,7 @@ from archdsl.elaborate.modules import Modules
 from archdsl.elaborate.naming import refused_name
 from archdsl.elaborate.networks import PRETRAINED, Networks, listed_parts
 from archdsl.elaborate.origins import facts, rounded_down
+from archdsl.elaborate.training import Training
 from archdsl.elaborate.values import (
     MISSING,
     OPEN,
@@ -74,6 +75,7 @@ class Walker:
         self.catalog = catalog
         self.modules = Modules(self)
         self.networks = Networks(self)
+        self.training = Training(builder, expressions)
         expressions.parts = builder.parts
         self.expectations: list[tuple[tree.Expect, Env]] = []
         self.depth = 0
@@ -116,6 +118,13 @@ class Walker:
             self.modules.share(statement, env)
         elif isinstance(statement, tree.Expect):
             self.expect(statement, env)
+        elif isinstance(statement, tree.Preprocess | tree.Recipe):
+            if not at_top:
+                word = "recipe" if isinstance(statement, tree.Recipe) else "preprocess"
+                message = f"a `{word}` belongs to a network, not to a block or a group"
+                self.report("misplaced", message, statement, env, help="move it to the network")
+            elif not self.modules.calls:  # that of a network inside is about it alone
+                self.training.said(statement, env)
         return flow
 
     def mistake(self, mistake: tree.Mistake, env: Env) -> None:

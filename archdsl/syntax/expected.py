@@ -8,7 +8,7 @@ from typing import NamedTuple
 from archdsl.syntax.tokens import Token, shown
 
 _DEFINITION_WORDS = {"USE", "NET", "BLOCK"}
-_STATEMENT_WORDS = _DEFINITION_WORDS | {"INPUT", "OUTPUT", "LET", "DEFAULT", "SHARE", "EXPECT"}
+_STATEMENT_WORDS = _DEFINITION_WORDS | {"INPUT", "OUTPUT", "LET", "DEFAULT", "SHARE", "EXPECT", "PREPROCESS", "RECIPE"}
 _WORDS = _STATEMENT_WORDS | {"FROM", "TAKES", "WHEN", "IF", "ELSE", "FOR", "IN", "AS", "AND", "OR", "NOT", "YES", "NO"}
 _LINKS = {"IN": "FOR", "FROM": "USE", "TAKES": "BLOCK", "AS": None, "AND": None, "OR": None}
 _SIGNS = {

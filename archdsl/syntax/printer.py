@@ -6,15 +6,18 @@ reading it gives the same tree.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 from archdsl.syntax import tree
 from archdsl.syntax.precedence import COMPARISON, NEGATION, NOT, PRECEDENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _BARE = (tree.Number, tree.Name, tree.Size, tree.String, tree.Constant, tree.Symbol)
+_PATH = re.compile(r"(?!\d)(?:(?:(?!x\d)[a-z_][A-Za-z0-9_]*|\d+)(?:\.(?!$)|$))+")
+_NO_PART = {"from", "input", "output", "if", "else", "for", "in", "as", "and", "or", "not", "yes", "no"}
 _POSTFIX = (tree.Attribute, tree.Index, tree.Slice)
 
 
@@ -40,8 +43,11 @@ def print_expression(node: tree.Expression) -> str:
 def _statement(node: tree.Definition | tree.Statement, indent: str) -> str:
     if isinstance(node, tree.Mistake):
         raise ValueError("a tree with a Mistake has no text")
-    doc = "".join(f"## {line}".rstrip() + f"\n{indent}" for line in node.doc.split("\n")) if node.doc else ""
-    return doc + _without_doc(node, indent)
+    return _doc(node.doc, indent) + _without_doc(node, indent)
+
+
+def _doc(text: str, indent: str) -> str:
+    return "".join(f"## {line}".rstrip() + f"\n{indent}" for line in text.split("\n")) if text else ""
 
 
 def _without_doc(node: tree.Definition | tree.Statement, indent: str) -> str:
@@ -69,6 +75,10 @@ def _without_doc(node: tree.Definition | tree.Statement, indent: str) -> str:
         case tree.Expect():
             multiple = "" if node.multiple is None else f" multiple_of {_expression(node.multiple)}"
             return f"expect {_expression(node.condition)}{multiple}{f' at {node.at.text}' if node.at else ''}"
+        case tree.Preprocess():
+            return f"preprocess {_bare_arguments(node.settings)}"
+        case tree.Recipe():
+            return f"recipe {_braced(node.stages, indent, _stage)}"
         case tree.Line():
             return _chain(node.chain, indent)
     raise TypeError(type(node).__name__)
@@ -94,10 +104,25 @@ def _input(node: tree.Input) -> str:
 
 
 def _body(body: tree.Body, indent: str) -> str:
-    if not body.statements:
+    return _braced(body.statements, indent, _statement)
+
+
+def _stage(stage: tree.Stage, indent: str) -> str:
+    settings = f" {_bare_arguments(stage.settings)}" if stage.settings else ""
+    return f"{_doc(stage.doc, indent)}{stage.name.text}{settings} {_braced(stage.parts, indent, _part)}"
+
+
+def _part(part: tree.Part, indent: str) -> str:
+    path = part.path.text
+    plain = _PATH.fullmatch(path) and _NO_PART.isdisjoint(path.split("."))
+    return " ".join(filter(None, (path if plain else f'"{path}"', _bare_arguments(part.settings))))
+
+
+def _braced(items: Sequence[Any], indent: str, printed: Callable[[Any, str], str]) -> str:
+    if not items:
         return "{}"
     inner = indent + "  "
-    return "{\n" + "".join(f"{inner}{_statement(s, inner)}\n" for s in body.statements) + indent + "}"
+    return "{\n" + "".join(f"{inner}{printed(item, inner)}\n" for item in items) + indent + "}"
 
 
 # ---------------------------------------------------------------- the flow

@@ -266,6 +266,38 @@ class Expect(Node):
 
 
 @node
+class Preprocess(Node):
+    """What becomes of an image before it flows into the network."""
+
+    settings: tuple[Argument, ...]
+    doc: str
+
+
+@node
+class Part(Node):
+    """What is said of a layer or a module in a stage of training, by its path."""
+
+    path: Path
+    settings: tuple[Argument, ...]
+
+
+@node
+class Stage(Node):
+    name: Name
+    settings: tuple[Argument, ...]
+    parts: tuple[Part, ...]
+    doc: str
+
+
+@node
+class Recipe(Node):
+    """Which parts train in which stage, and how fast."""
+
+    stages: tuple[Stage, ...]
+    doc: str
+
+
+@node
 class Line(Node):
     """A chain that stands as a statement: it goes on from the line above, or from the value it begins with."""
 
@@ -346,5 +378,5 @@ Expression: TypeAlias = (
     | Mistake
 )
 Element: TypeAlias = Call | Tap | Group | Condition | Loop | Repeat | Named | Checked | Mistake
-Statement: TypeAlias = Input | Output | Let | Default | Share | Expect | Line | Mistake
+Statement: TypeAlias = Input | Output | Let | Default | Share | Expect | Preprocess | Recipe | Line | Mistake
 Definition: TypeAlias = Use | Let | Default | Net | Variant | Block | Mistake

@@ -159,6 +159,30 @@ class TreeBuilder:
         multiple, at = further.get("MULTIPLE_OF"), further.get("AT")
         return tree.Expect(children[0].start, children[-1].end, children[1], multiple, at, doc)
 
+    def preprocess(self, children: Children) -> tree.Preprocess:
+        doc = self.doc(children)
+        return tree.Preprocess(children[0].start, children[-1].end, tuple(children[1:]), doc)
+
+    def recipe(self, children: Children) -> tree.Recipe:
+        doc = self.doc(children)
+        stages = tuple(c for c in children if type(c) is tree.Stage)
+        return tree.Recipe(children[0].start, children[-1].end, stages, doc)
+
+    def stage(self, children: Children) -> tree.Stage:
+        doc = self.doc(children)
+        settings = tuple(c for c in children if type(c) is tree.Argument)
+        parts = tuple(c for c in children if type(c) is tree.Part)
+        return tree.Stage(children[0].start, children[-1].end, _name(children[0]), settings, parts, doc)
+
+    def part(self, children: Children) -> tree.Part:
+        path = children[0]
+        if type(path) is tree.String:
+            path = tree.Path(path.start, path.end, path.value)
+        return tree.Part(path.start, children[-1].end, path, tuple(children[1:]))
+
+    def setting(self, children: Children) -> tree.Argument:
+        return tree.Argument(children[0].start, children[-1].end, _name(children[0]), children[2])
+
     def path(self, children: Children) -> tree.Path:
         return tree.Path(children[0].start, children[-1].end, "".join(child.text for child in children))
 
