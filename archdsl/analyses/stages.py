@@ -62,7 +62,6 @@ def plan(graph: Graph, number: int) -> Plan:
     found: dict[str, list[Node]] = {path: [] for path in parts}
     parameters: set[int] = set()
     statistics: set[int] = set()
-    firsts: dict[str, bool] = {}
     for node in graph.nodes:
         has_weights, tracks = bool(graph.applied[node.index].weights), node.layer.tracks
         if not has_weights and not tracks:
@@ -72,7 +71,7 @@ def plan(graph: Graph, number: int) -> Plan:
         held = around is None or parts[around].settings.get("freeze") is True
         if has_weights and (held or own_parameters or (tracks and norms == "frozen")):
             parameters.add(node.index)
-        elif has_weights and around is not None and not firsts.setdefault(node.path, node.reused):
+        elif has_weights and around is not None and not node.reused:
             found[around].append(node)
         if tracks and (held or own_statistics or norms != "train"):
             statistics.add(node.index)
@@ -88,6 +87,27 @@ def plan(graph: Graph, number: int) -> Plan:
         frozenset(parameters),
         frozenset(statistics),
     )
+
+
+def held(graph: Graph, stage: Plan) -> tuple[str, ...]:
+    """The largest modules and layers in which a stage trains nothing, by their paths, in the order of the network."""
+    trained: set[str] = set()
+    for node in graph.nodes:
+        weights, tracks = graph.applied[node.index].weights, node.layer.tracks
+        if (weights and node.index not in stage.parameters) or (tracks and node.index not in stage.statistics):
+            path = node.path
+            while path and path not in trained:
+                trained.add(path)
+                path = path.rpartition(".")[0]
+    found: dict[str, None] = {}
+    for node in graph.nodes:
+        if node.path in trained or not (graph.applied[node.index].weights or node.layer.tracks):
+            continue
+        path = node.path
+        while (outer := path.rpartition(".")[0]) and outer not in trained:
+            path = outer
+        found[path] = None
+    return tuple(found)
 
 
 def _groups(path: str, part: Part, around: Settings, nodes: Sequence[Node]) -> Iterator[Group]:
