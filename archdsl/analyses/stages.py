@@ -10,6 +10,7 @@ from archdsl.diagnostics.model import Diagnostic, Label, error, nearest
 
 if TYPE_CHECKING:
     from archdsl.graph import Graph, Node, Part, Setting, Settings, Stage
+    from archdsl.source import Span
 
 NORMS = ("train", "affine", "frozen")
 """What a stage may say of normalizations by running statistics, as `bn=` of a network inside does."""
@@ -112,13 +113,14 @@ def held(graph: Graph, stage: Plan) -> tuple[str, ...]:
 
 def _groups(path: str, part: Part, around: Settings, nodes: Sequence[Node]) -> Iterator[Group]:
     """The layers of a part at one rate, or where it decays with depth, those of each child at its own."""
+    if not nodes:
+        return
     lr = float(part.settings.get("lr", around.get("lr")))
     decay = part.settings.get("weight_decay", around.get("weight_decay"))
     weight_decay = None if decay is None else float(decay)
     factor = part.settings.get("layer_decay")
     if factor is None:
-        if nodes:
-            yield Group(path, lr, weight_decay, tuple([node.index for node in nodes]))
+        yield Group(path, lr, weight_decay, tuple([node.index for node in nodes]))
         return
     children: dict[str, list[int]] = {}
     prefix = f"{path}." if path else ""
@@ -138,6 +140,10 @@ def _by_itself(graph: Graph, node: Node) -> tuple[bool, bool]:
             parameters |= held or (backbone.norms == "frozen" and node.layer.tracks)
             statistics |= held or backbone.norms != "train"
     return parameters, statistics
+
+
+def _said(graph: Graph, node: Node) -> Span | None:
+    return next((each.span for each in graph.backbones if node.path.startswith(f"{each.path}.")), None)
 
 
 def _around(node: Node, parts: Mapping[str, Part]) -> str | None:
@@ -164,6 +170,8 @@ class _Content:
     """Those of them that are frozen in every stage."""
     norms: int = 0
     """Those of them that are normalizations by running statistics."""
+    by: Span | None = None
+    """Where it is said of one of them that it is frozen."""
 
 
 def _contents(graph: Graph) -> dict[str, _Content]:
@@ -182,6 +190,8 @@ def _contents(graph: Graph) -> dict[str, _Content]:
             if (content := known.get(path)) is not None:
                 content.layers += 1
                 content.fixed += fixed
+                if fixed:
+                    content.by = _said(graph, node)
                 content.norms += node.layer.tracks
             if not path:
                 break
@@ -241,16 +251,18 @@ def _parts(stage: Stage, known: Mapping[str, _Content]) -> Iterator[Diagnostic]:
 
 def _trained(part: Part, content: _Content, norms: object) -> Iterator[Diagnostic]:
     """A finding where nothing in a part can train."""
+    labels: list[Label] = []
     if not content.layers:
         message, help = f"nothing in `{part.path}` has parameters", "leave the line out"
     elif content.fixed == content.layers:
         message = f"`{part.path}` is frozen in every stage"
+        labels = [Label(content.by, "frozen here")] if content.by is not None else []
         help = "take it out of `freeze=`; what no stage names does not train anyway"
     elif norms == "frozen" and content.norms == content.layers:
         message, help = f"`{part.path}` is all normalization, and this stage has `bn=frozen`", "leave the line out"
     else:
         return
-    yield error("empty-stage", message, part.span, help=help)
+    yield error("empty-stage", message, part.span, labels=labels, help=help)
 
 
 def _unknown(settings: Settings, words: Sequence[str], what: str) -> Iterator[Diagnostic]:
