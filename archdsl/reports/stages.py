@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from archdsl.network import Network
 
 SCHEMA_VERSION = "1.0"
-_NORMS = {"affine": "their statistics stay", "frozen": "they stay as they are"}
+_NORMS = {"affine": "keep their statistics", "frozen": "stay as they are"}
 
 
 class _Model(BaseModel):
@@ -104,7 +104,7 @@ def _lines(report: StagesReport) -> Iterator[str]:
     yield f"{clean(report.network)}  {_counted(len(report.stages), 'stage')}, {parameters} parameters"
     for stage in report.stages:
         epochs = "" if stage.epochs is None else f", {_counted(stage.epochs, 'epoch')}"
-        norms = "" if stage.norms == "train" else f"; of batch norms, {_NORMS[stage.norms]}"
+        norms = "" if stage.norms == "train" else f"; batch norms {_NORMS[stage.norms]}"
         share = percent(stage.trainable / report.parameters)
         yield ""
         yield f"{stage.number}  {clean(stage.name)}{epochs}: {thousands(stage.trainable)} train, {share}{norms}"
