@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from archdsl import limits
 from archdsl.diagnostics.model import Diagnostic, Label, error, nearest
 
 if TYPE_CHECKING:
@@ -210,6 +211,12 @@ def problems(graph: Graph) -> Iterator[Diagnostic]:
     if not recipe.stages:
         help = "write one, as `finetune epochs=10 { all lr=1e-4 }`"
         yield error("empty-stage", "this recipe has no stages", recipe.span, help=help)
+    if len(recipe.stages) * len(graph.nodes) > limits.STEPS:
+        message = (
+            f"{len(recipe.stages):,} stages of {len(graph.nodes):,} layers are more than {limits.STEPS:,} together"
+        )
+        yield error("too-large", message, recipe.span, help="write fewer stages")
+        return
     known = _contents(graph)
     names: dict[str, Stage] = {}
     for stage in recipe.stages:

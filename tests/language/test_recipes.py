@@ -128,3 +128,9 @@ def test_the_formatter_and_the_printer_keep_them() -> None:
 def test_their_words_are_names_of_modules_all_the_same() -> None:
     net = archdsl.parse("net n {\n input 4\n fc 4 as recipe\n fc 2 as preprocess\n}")
     assert [layer.path for layer in net.report().layers] == ["recipe", "preprocess"]
+
+
+def test_stages_of_many_layers_are_too_many() -> None:
+    stages = "\n".join(f"s{number} {{ all lr=1 }}" for number in range(1000))
+    text = f"net n {{\n input 4\n relu x5000\n fc 2\n recipe {{\n{stages}\n}}\n}}"
+    assert [finding.code for finding in archdsl.parse(text).diagnostics] == ["too-large"]
