@@ -364,7 +364,7 @@ class Network:
         self,
         weights: bool | nn.Module | Mapping[str, Any] = True,
         *,
-        preset: Literal["training", "inference"] | None = None,
+        preset: str | None = None,
         device: str | torch.device | None = None,
         dtype: str | torch.dtype | None = None,
         memory_format: str | torch.memory_format | None = None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from archdsl.diagnostics.escape import printable
+from archdsl.errors import ArchError
 from archdsl.layers.call import Call, Initializer, literal
 from archdsl.lowering.classes import DEFAULTS, Class, Classes, Instance, Made, Sequence, Tree, options_of, outputs_class
 from archdsl.lowering.decorators import DECORATORS, IMPORTS, NEEDED
@@ -43,10 +44,18 @@ def lower_for(graph: Graph, settings: Settings) -> Program:
     """The source of a network without errors that runs as some settings say.
 
     Those matter that a forward shows: what is folded, its type, and what it computes again.
+
+    Raises:
+        ArchError: where there is nothing to compute again.
     """
     if settings.fold:
         graph = folded(graph).graph
     recomputed = frozenset(units(graph)) if settings.checkpoint else frozenset()
+    if settings.checkpoint and not recomputed:
+        raise ArchError(
+            f"checkpoint=True computes the blocks of a network again, and {graph.name} has none with at least two "
+            "layers that multiply with a matrix; write what is to be computed again as a block"
+        )
     return _Printer(graph, Classes(planned(graph), recomputed), settings.dtype).program()
 
 
