@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 import archdsl
 from archdsl import WeightsError
+from archdsl.lowering.program import Program
 from archdsl.network import Network
 from archdsl.torch.execute import build, complete, empty, filled
 from tests.torch.small import SMALL, images, lived_in, small
@@ -123,15 +124,10 @@ def test_buffers_that_no_state_has_are_made() -> None:
     module.register_buffer("table", torch.empty(3, device="meta"), persistent=False)
     module.load_state_dict(state, assign=True)
 
-    class Twin:
-        text, class_name = (
-            program.text.replace(
-                "        super().__init__()\n        self.conv1 = nn.Conv2d(3, 8",
-                "        super().__init__()\n        self.register_buffer('table', torch.arange(3.0), persistent=False)\n"
-                "        self.conv1 = nn.Conv2d(3, 8",
-            ).replace("from torch import Tensor, nn", "import torch\nfrom torch import Tensor, nn"),
-            program.class_name,
-        )
-
-    assert Twin.text.count("table") == 1
-    assert torch.equal(complete(module, Twin).table, torch.arange(3.0))  # type: ignore[arg-type]
+    before = "        super().__init__()\n        self.conv1 = nn.Conv2d(3, 8"
+    line = "\n        self.register_buffer('table', torch.arange(3.0), persistent=False)"
+    text = program.text.replace(before, before.replace("\n", f"{line}\n")).replace(
+        "from torch", "import torch\nfrom torch"
+    )
+    assert text.count("'table'") == 1
+    assert torch.equal(complete(module, Program(text, program.class_name)).table, torch.arange(3.0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import warnings
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,11 @@ def operators(module: nn.Module, x: Tensor) -> list[str]:
     with Look(), torch.no_grad():
         module(x)
     return seen
+
+
+def in_place(names: list[str]) -> list[str]:
+    """Operators by one name, whether they overwrite or not."""
+    return [name.replace("_.", ".") for name in names]
 
 
 # ---------------------------------------------------------------- all of them
@@ -188,8 +194,8 @@ def test_in_bfloat16_torchvisions_operators_run_and_one_conversion(name: str) ->
     ours = archdsl.load(name, input="3x32x32").compile(theirs, dtype="bfloat16").eval()
     seen = operators(ours, images(1, 3, 32, 32).bfloat16())
     expected = operators(theirs.eval().bfloat16(), images(1, 3, 32, 32).bfloat16())
-    assert [name for name in seen if "_to_copy" in name] == ["aten._to_copy.default"]
-    assert [name for name in seen if "_to_copy" not in name] == expected
+    assert seen[-1] == "aten._to_copy.default"
+    assert Counter(in_place(seen[:-1])) == Counter(in_place(expected))
 
 
 # ---------------------------------------------------------------- memory formats
