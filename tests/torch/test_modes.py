@@ -143,6 +143,55 @@ def test_a_result_is_off_by_some_roundings_of_the_type(dtype: str, most: float) 
     assert 1e-5 < off < most
 
 
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2", "vit_b_16"])
+def test_what_each_changes(name: str) -> None:
+    """The bounds of docs/gpu.md, against float64."""
+    net = archdsl.load(name, input="3x64x64")
+    torch.manual_seed(0)
+    module = lived_in(net.compile()).eval()
+    if name == "vit_b_16":  # whose last layer begins with zeros
+        nn.init.normal_(module.heads.head.weight, std=0.02)
+    x = images(2, 3, 64, 64)
+    with torch.no_grad():
+        expected = copy.deepcopy(module).double()(x.double())
+        for how, most in (
+            ({}, 5e-6),
+            ({"memory_format": "channels_last"}, 5e-6),
+            ({"fold": True}, 5e-6),
+            ({"dtype": "float16"}, 3e-3),
+            ({"dtype": "bfloat16"}, 2e-2),
+            ({"dtype": "autocast"}, 2e-2),
+        ):
+            found = net.compile(module, **how).eval()(x)  # type: ignore[arg-type]
+            assert 0 < distance(found, expected) < most, how
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize(
+    ("body", "shape"),
+    [
+        ("conv 4 k3 -> bn", (2, 9)),
+        ("conv 4 k3 -> bn", (2, 5, 5, 5)),
+        ("fc 6 -> bn", (4,)),
+        ("conv 4 k3 -> bn affine=no", (2, 9, 9)),
+        ("conv 4 k3 -> instancenorm track=yes affine=yes", (2, 9, 9)),
+        ("conv 4 k3 -> groupnorm 2", (2, 9, 9)),
+        ("conv 4 k3 -> layernorm", (2, 9, 9)),
+        ("conv 4 k3 -> bn track=no", (2, 9, 9)),
+    ],
+)
+def test_norms_of_all_kinds_take_values_in_half(body: str, shape: tuple[int, ...], dtype: str) -> None:
+    net = archdsl.parse(f"net n {{\n  input {'x'.join(map(str, shape))}\n  {body}\n}}")
+    assert net.ok
+    module = lived_in(net.compile())
+    found = net.compile(module, dtype=dtype)
+    x = images(8, *shape)
+    for training in (True, False):
+        assert distance(found.train(training)(x), module.train(training)(x)) < 3e-2
+    found.train()(x).square().mean().backward()
+    assert all(parameter.grad is not None for parameter in found.parameters())
+
+
 def test_autocast_is_torchs_own() -> None:
     module = lived_in(small().compile()).eval()
     with torch.no_grad():

@@ -155,6 +155,25 @@ def test_only_the_units_compute_again() -> None:
     assert "recomputed" not in small().source()
 
 
+def test_a_unit_with_several_inputs_and_results() -> None:
+    net = archdsl.parse(
+        "block two(c) takes a, b {\n  ( a | b ) -> add -> conv c k3 p1 -> bn -> relu -> conv c k3 p1 as inner\n"
+        "  inner -> relu as outer\n  ( inner | outer )\n}\n"
+        "net n {\n  input 3x8x8\n  ( conv 4 | conv 4 ) -> two 4 -> two 4 -> cat -> conv 2 as r\n  r -> conv 3 as t\n"
+        "  output r\n  output t when training\n}",
+        "n",
+    )
+    assert net.diagnostics == ()
+    assert net.units == ("two1", "two2")
+    plain = net.compile(dtype="autocast")
+    ours = net.compile(plain, dtype="autocast", checkpoint=True)
+    same(step(ours, images(2, 3, 8, 8)), step(plain, images(2, 3, 8, 8)))
+    torch.compiler.reset()
+    ours.compile(fullgraph=True, backend="aot_eager")
+    assert ours(images(2, 3, 8, 8))._fields == ("r", "t")
+    assert ours.eval()(images(2, 3, 8, 8)).dtype == torch.float32
+
+
 # ---------------------------------------------------------------- which they are
 
 
