@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from archdsl.analyses.devices import Device
     from archdsl.analyses.sizes import AxisSizes
     from archdsl.elaborate.values import Question
-    from archdsl.graph import Graph
+    from archdsl.graph import Graph, Value
     from archdsl.layers.applied import Counts
     from archdsl.layers.catalog import Catalog
     from archdsl.layers.tensor import Tensor
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from archdsl.reports.schema import Report
     from archdsl.reports.sizes import SizesReport
     from archdsl.reports.units import LayerField
+    from archdsl.torch.seeing import Seeing
 
 
 _UNREADABLE = frozenset({"unclosed", "unopened", "too-deep", "too-large"})
@@ -349,6 +350,26 @@ class Network:
             folder = self.module.source.folder
             load(self.graph, module, None if folder is None else Path(folder))
         return module
+
+    def see(self, model: nn.Module | None = None) -> Seeing:
+        """What a module of this network learned: its feature maps, filters, class maps and attributions, as pictures.
+
+        Without a module, of a new one from `compile()`.
+
+        Raises:
+            SpecError: where the network has errors.
+            WeightsError: where the module is not of this network.
+        """
+        from archdsl.torch.seeing import Seeing
+
+        return Seeing(self.checked(), self.compile() if model is None else model)
+
+    def program_giving(self, values: Sequence[Value]) -> Program:
+        """The source in evaluation, which gives some values of the graph behind the network's own outputs."""
+        from archdsl.lowering.program import lower_giving
+
+        with paused():
+            return lower_giving(self.checked().graph, values)
 
     def _repr_html_(self) -> str:
         from archdsl.reports.notebook import notebook

@@ -12,7 +12,22 @@ import typer
 from typer.core import TyperGroup
 
 import archdsl
-from archdsl.cli import build, check, cost, diff, draw, explain, explain_count, field, fmt, lint, memory, report, sizes
+from archdsl.cli import (
+    build,
+    check,
+    cost,
+    diff,
+    draw,
+    explain,
+    explain_count,
+    field,
+    fmt,
+    lint,
+    memory,
+    report,
+    see,
+    sizes,
+)
 from archdsl.cli import compile as compile_
 from archdsl.cli import list as list_
 from archdsl.cli.terminal import FINDINGS, USAGE, complain, show_findings
@@ -99,6 +114,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "memory": memory.command,
     "cost": cost.command,
     "diff": diff.command,
+    "see": see.command,
     "explain": explain.command,
     "explain-count": explain_count.command,
 }
