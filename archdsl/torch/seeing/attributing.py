@@ -134,8 +134,8 @@ _RULES = (
     "are no modules: it would go past them without a word"
 )
 _EDGES = (
-    "it changes the gradient of relu alone, and its pictures hardly depend on what the network learned "
-    "(Adebayo et al., Sanity Checks for Saliency Maps, 2018)"
+    "it changes the gradient of relu alone, and restores the image rather than explains the class (Nie et al., 2018, "
+    "https://arxiv.org/abs/1805.07039; Adebayo et al., 2018, https://arxiv.org/abs/1810.03292)"
 )
 REFUSED = {
     "deeplift": _RULES,

@@ -94,8 +94,8 @@ def _eight_bits(image: Image.Image, mode: str) -> Image.Image:
 
 
 def normalized(image: Tensor) -> Tensor:
-    """Numbers from 0 to 1 as the network takes them: with three channels by ImageNet's mean and deviation."""
-    if image.shape[-3] != len(MEAN):
+    """Numbers from 0 to 1, C x space, as the network takes them: images in colour by ImageNet's mean and deviation."""
+    if image.dim() != 3 or image.shape[0] != len(MEAN):
         return image
     return (image - _column(MEAN, image)) / _column(STD, image)
 
