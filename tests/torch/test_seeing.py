@@ -20,6 +20,7 @@ from archdsl.torch.seeing import METHODS, Features, Seeing
 from archdsl.torch.seeing.attributing import REFUSED
 from archdsl.torch.seeing.colors import inferno
 from archdsl.torch.seeing.images import MEAN, STD, visible
+from archdsl.torch.seeing.maximizing import _falling
 from archdsl.torch.seeing.pictures import LARGE, SHOWN, SMALL, Section, Tile, heat, page
 from archdsl.torch.vision import import_torchvision
 
@@ -778,3 +779,53 @@ def test_results_show_what_they_are() -> None:
     assert repr(see.attribution(image, "saliency", 1)) == "<Attribution of small by saliency: class 1>"
     assert repr(see.maximized("deep", 1, steps=1)).startswith("<Maximized small, deep:1 from ")
     assert isinstance(see.features(image, "stem"), Features)
+
+
+# ---------------------------------------------------------------- beside the usual
+
+
+def test_networks_inside_networks_are_seen_by_their_paths() -> None:
+    net = archdsl.parse(
+        "net outer {\n  input 3x32x32\n  pretrained resnet18(until=layer1, freeze=[conv1], bn=frozen) as body\n"
+        "  gap -> flatten -> fc 3\n}"
+    )
+    model = settled(net).eval()
+    see = net.see(model)
+    image = torch.randn(1, 3, 32, 32)
+    assert see.filters().path == "body.conv1"
+    found = see.features(image, "body.layer1.1.conv1", "body.layer1.1.add1", "body")
+    expected = hooked(model, image, "body.layer1.1.conv1", "body.layer1.1.bn2", "body.layer1.0", "body")
+    assert torch.equal(found["body.layer1.1.conv1"], expected["body.layer1.1.conv1"])
+    assert torch.equal(found["body.layer1.1.add1"], expected["body.layer1.1.bn2"] + expected["body.layer1.0"])
+    assert torch.equal(found["body"], expected["body"])
+    assert see.gradcam(image, "body.layer1").coarse.shape == (1, 8, 8)
+
+
+def test_an_image_of_the_batch_that_is_not_there() -> None:
+    see, _ = seen(SMALL_NET)
+    batch = torch.randn(2, 3, 16, 16)
+    for found in (see.gradcam(batch, "deep"), see.features(batch, "deep", "head"), see.attribution(batch, "saliency")):
+        assert found.picture(1).tobytes() != found.picture(0).tobytes()
+        with pytest.raises(NotFoundError, match="no image 2; the batch has 2, from 0"):
+            found.picture(2)
+
+
+def test_a_unit_that_answers_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    see, model = seen("net dead {\n  input 3x8x8\n  conv 2 k1 as body -> relu as last\n}")
+    model.body.bias.data.fill_(-1000)
+    found = see.maximized("last", 0, steps=3)
+    assert found.history == (0,) * 4
+    told: list[str] = []
+    monkeypatch.setattr("archdsl.torch.seeing.maximizing.page", lambda title, below, *rest: told.append(below))
+    found.picture()
+    assert told == ["the unit answers 0 to everything near: it has no slope to climb"]
+
+
+def test_shifts_and_frequencies_belong_to_the_shape() -> None:
+    """Every frequency weighs its inverse, so that twice as fast a wave begins half as high."""
+    weight, size = _falling((16, 12))
+    assert size == (16, 7)
+    assert weight[2, 0] == pytest.approx(float(weight[1, 0]) / 2)
+    assert weight[3, 4] == pytest.approx(float(weight[1, 0]) / (16 * ((3 / 16) ** 2 + (4 / 12) ** 2) ** 0.5))
+    assert weight[0, 0] == weight[1, 0]
+    assert torch.equal(weight[1:8], weight[9:].flip(0))

@@ -13,7 +13,7 @@ from archdsl.diagnostics.model import nearest
 from archdsl.errors import ArchError
 from archdsl.torch.seeing.colors import inferno
 from archdsl.torch.seeing.images import visible
-from archdsl.torch.seeing.pictures import LARGE, Section, Seen, Tile, number, of_images, page, photo
+from archdsl.torch.seeing.pictures import LARGE, Section, Seen, Tile, number, of_images, one_of, page, photo
 from archdsl.torch.seeing.scores import meant, of
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Attribution(Seen):
     def picture(self, image: int = 0) -> Image.Image:
         """One image of the batch, and beside it what speaks for the class and, where that is known, against it."""
         of_images(self.images.shape[2:])
-        values = self.values[image].double().cpu()
+        values = one_of(self.values, image).double().cpu()
         plain = values.sum(0) if self.signed else values.abs().amax(0)
         most = torch.quantile(plain.abs().flatten()[:_QUANTILE], _CUT)
         tiles = [Tile(photo(visible(self.images[image]), LARGE), "what the network sees")]

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from archdsl.errors import ArchError
 from archdsl.torch.seeing.images import visible
-from archdsl.torch.seeing.pictures import LARGE, Section, Seen, Tile, number, of_images, over, page, photo
+from archdsl.torch.seeing.pictures import LARGE, Section, Seen, Tile, number, of_images, one_of, over, page, photo
 from archdsl.torch.seeing.places import as_maps
 from archdsl.torch.seeing.scores import meant, of, scored
 
@@ -44,7 +44,7 @@ class ClassMap(Seen):
     def picture(self, image: int = 0) -> Image.Image:
         """One image of the batch, and the same under the map."""
         of_images(self.images.shape[2:])
-        shown, values = visible(self.images[image]), self.values[image].double().cpu()
+        shown, values = visible(one_of(self.images, image)), self.values[image].double().cpu()
         most = values.max()
         own = "x".join(map(str, self.coarse.shape[1:]))
         nothing = "" if most > 0 else "; nothing here speaks for it"

@@ -18,6 +18,7 @@ from archdsl.torch.seeing.pictures import (
     Tile,
     heat,
     number,
+    one_of,
     page,
     plane,
 )
@@ -78,8 +79,8 @@ def features(twin: Twin, image: Tensor, places: tuple[Place, ...]) -> Features:
 
 def _section(at: Place, values: Tensor, image: int) -> Section:
     if at.grid is None:
-        return _matrix(at, values[image])
-    maps = as_maps(values, at)[image]
+        return _matrix(at, one_of(values, image))
+    maps = one_of(as_maps(values, at), image)
     count, *space = maps.shape
     size = "x".join(map(str, (count, *space)))
     part = f", the first {SHOWN} of {count}" if count > SHOWN else ""

@@ -9,7 +9,6 @@ by directions in which the colours of photographs vary independently. Pixels sta
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -36,7 +35,9 @@ https://github.com/tensorflow/lucid/blob/master/lucid/optvis/param/color.py)."""
 SHIFT = 1 / 16
 """How far an image is shifted at most, as a part of its size."""
 _SPREAD = 0.01
-"""The deviation of the first frequencies."""
+"""The deviation of the first frequencies, as in Lucid."""
+_CONTRAST = 1 / 4
+"""How far the pixels leave gray for a given spectrum, as in Lucid."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -56,7 +57,9 @@ class Maximized(Seen):
     def picture(self) -> Image.Image:
         """The image."""
         of_images(self.image.shape[1:])
-        below = f"the unit answers {number(self.history[-1])}, {number(self.history[0])} before the first step"
+        below = f"the unit answers {number(self.history[-1])}; before the first step {number(self.history[0])}"
+        if len(set(self.history)) == 1:
+            below = f"the unit answers {number(self.history[0])} to everything near: it has no slope to climb"
         tiles = [Tile(photo(visible(self.image), LARGE))]
         return page(f"{self.network}, {self.path}: unit {self.unit}", below, [Section("", tiles)])
 
@@ -87,7 +90,7 @@ def maximized(twin: Twin, shape: Sequence[int], at: Place, unit: int, steps: int
 
     def painted() -> Tensor:
         spectrum = torch.view_as_complex(frequencies) * weight
-        waves = torch.fft.irfftn(spectrum, s=space, dim=tuple(range(1, len(space) + 1)), norm="ortho")
+        waves = torch.fft.irfftn(spectrum, s=space, dim=tuple(range(1, len(space) + 1)))
         return torch.sigmoid(waves if colors is None else torch.einsum("ij,j...->i...", colors, waves))
 
     def answer(image: Tensor) -> Tensor:
@@ -129,15 +132,10 @@ def _falling(space: tuple[int, ...]) -> tuple[Tensor, tuple[int, ...]]:
     axes.append(torch.fft.rfftfreq(space[-1], dtype=torch.float64))
     grids = torch.meshgrid(*axes, indexing="ij") if len(axes) > 1 else (axes[0],)
     distance = torch.stack([each.square() for each in grids]).sum(0).sqrt()
-    weight = prod(space) ** 0.5 / distance.clamp(min=1 / max(space)) / max(space)
+    weight = prod(space) ** 0.5 / distance.clamp(min=1 / max(space)) * _CONTRAST
     return weight, tuple(weight.shape)
 
 
 def _shift(extent: int, generator: torch.Generator) -> int:
     most = round(extent * SHIFT)
     return int(torch.randint(-most, most + 1, (1,), generator=generator)) if most else 0
-
-
-def grew(history: Sequence[float]) -> bool:
-    """Whether any step changed the answer: a unit that is 0 everywhere has no slope to climb."""
-    return any(before != after for before, after in pairwise(history))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from archdsl.errors import ArchError
+from archdsl.errors import ArchError, NotFoundError
 from archdsl.files import write_atomically
 from archdsl.torch.seeing.colors import inferno
 
@@ -105,10 +105,21 @@ def of_images(space: Sequence[int]) -> None:
         raise ArchError("only what is seen in images can be drawn over them; `values` has the numbers")
 
 
+def one_of(batch: Tensor, image: int) -> Tensor:
+    """One of a batch.
+
+    Raises:
+        NotFoundError: where there is none of that number.
+    """
+    if not -len(batch) <= image < len(batch):
+        raise NotFoundError(f"there is no image {image}; the batch has {len(batch)}, from 0")
+    return batch[image]
+
+
 def over(image: Tensor, values: Tensor) -> Tensor:
     """An image, 3 x H x W, under the colours of H x W numbers from 0 to 1: of the larger ones less shines through."""
     gray = image.mean(0, keepdim=True)
-    share = 0.45 + 0.4 * values.detach().double().cpu().clamp(0, 1)
+    share = 0.3 + 0.55 * values.detach().double().cpu().clamp(0, 1)
     return gray * (1 - share) + inferno(values) * share
 
 
