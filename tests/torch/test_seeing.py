@@ -22,6 +22,7 @@ from archdsl.torch.seeing.colors import inferno
 from archdsl.torch.seeing.images import MEAN, STD, visible
 from archdsl.torch.seeing.maximizing import _falling
 from archdsl.torch.seeing.pictures import LARGE, SHOWN, SMALL, Section, Tile, heat, page
+from archdsl.torch.seeing.places import place
 from archdsl.torch.vision import import_torchvision
 
 torchvision = import_torchvision()
@@ -263,11 +264,11 @@ def test_frozen_parameters_and_no_grad_are_no_hindrance() -> None:
 
 
 def test_features_are_copies() -> None:
-    see, model = seen(VIT)
+    see, model = seen("net q {\n  input 3x8x8\n  to_tokens -> queries 5 as asked -> token 0 -> fc 2\n}")
     before = copy.deepcopy(model.state_dict())
-    image = torch.randn(1, 3, 16, 16)
-    for tensor in see.features(image, "tokens", "with_class", "placed").values.values():
-        tensor.zero_()
+    found = see.features(torch.randn(1, 3, 8, 8), "asked")["asked"]
+    assert torch.equal(found[0], before["asked"].view(5, 3))
+    found.zero_()
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
 
 
@@ -362,6 +363,19 @@ def test_tokens_lie_as_the_map_that_they_were_made_from() -> None:
     slopes, values = tokens.grad[:, 1:], tokens[:, 1:]
     expected = (slopes.mean(1, keepdim=True) * values).sum(2).relu().view(2, 4, 4)
     torch.testing.assert_close(found.coarse, expected.detach(), rtol=1e-4, atol=1e-6)
+
+
+def test_the_places_of_the_networks_that_ship() -> None:
+    """The page about seeing names these."""
+
+    def places(network: str, path: str) -> tuple[int, ...] | None:
+        return place(archdsl.load(network).graph, path).grid
+
+    assert places("vit_b_16", "encoder.layers.encoder_layer_11.ln_1") == (14, 14)
+    assert places("swin_t", "features.7") == (7, 7)
+    assert places("detr_resnet50", "transformer.decoder.norm") is None
+    assert places("r3d_18", "layer3") == (4, 14, 14)
+    assert places("vit_b_16", "heads.head") is None
 
 
 def test_a_class_token_alone_has_no_place() -> None:
