@@ -20,7 +20,7 @@ from archdsl.torch.seeing import METHODS, Features, Seeing
 from archdsl.torch.seeing.attributing import REFUSED
 from archdsl.torch.seeing.colors import inferno
 from archdsl.torch.seeing.images import MEAN, STD, visible
-from archdsl.torch.seeing.maximizing import _falling
+from archdsl.torch.seeing.maximizing import _falling, _shift
 from archdsl.torch.seeing.pictures import LARGE, SHOWN, SMALL, Section, Tile, heat, page
 from archdsl.torch.seeing.places import place
 from archdsl.torch.vision import import_torchvision
@@ -451,6 +451,14 @@ def test_a_seed_gives_the_same_image_again() -> None:
     torch.manual_seed(99)
     assert torch.equal(see.maximized("deep", 3, steps=3, seed=4).image, first.image)
     assert not torch.equal(see.maximized("deep", 3, steps=3, seed=5).image, first.image)
+
+
+def test_the_image_is_shifted_in_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    see, _ = seen(SMALL_NET)
+    shifted = see.maximized("deep", 3, steps=4).history
+    assert {_shift(64, torch.Generator().manual_seed(seed)) for seed in range(200)} == set(range(-4, 5))
+    monkeypatch.setattr("archdsl.torch.seeing.maximizing._shift", lambda extent, generator: 0)
+    assert see.maximized("deep", 3, steps=4).history != shifted
 
 
 @pytest.mark.parametrize(
