@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from archdsl.diagnostics.model import nearest
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -288,3 +290,13 @@ class Graph:
         while at is not None:
             yield self.activations[at]
             at = self.activations[at].parent
+
+
+def not_there(graph: Graph, path: str) -> str:
+    """What to say of a path at which a network has nothing: what may have been meant."""
+    known = [node.path for node in graph.nodes if node.inputs] + [each.path for each in graph.activations if each.path]
+    near = nearest(path, known)
+    inside = next((each for each in known if each.endswith(f".{path}")), None)
+    hint = near or inside
+    meant = f"did you mean {hint}?" if hint else "its report shows the paths"
+    return f"{graph.name} has nothing at {path}; {meant}"

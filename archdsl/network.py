@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from archdsl.analyses.sizes import AxisSizes
     from archdsl.analyses.stages import Plan
     from archdsl.elaborate.values import Question
-    from archdsl.graph import Graph
+    from archdsl.graph import Graph, Value
     from archdsl.layers.applied import Counts
     from archdsl.layers.catalog import Catalog
     from archdsl.layers.tensor import Tensor
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from archdsl.reports.schema import Report
     from archdsl.reports.sizes import SizesReport
     from archdsl.reports.units import LayerField
+    from archdsl.torch.seeing import Seeing
 
 
 _UNREADABLE = frozenset({"unclosed", "unopened", "too-deep", "too-large"})
@@ -479,6 +480,26 @@ class Network:
         from archdsl.torch.sharding import shard
 
         return shard(module, self.units, mesh, **options)
+
+    def see(self, model: nn.Module | None = None) -> Seeing:
+        """What a module of this network learned: its feature maps, filters, class maps and attributions, as pictures.
+
+        Without a module, of a new one from `compile()`.
+
+        Raises:
+            SpecError: where the network has errors.
+            WeightsError: where the module is not of this network.
+        """
+        from archdsl.torch.seeing import Seeing
+
+        return Seeing(self.checked(), self.compile() if model is None else model)
+
+    def program_giving(self, values: Sequence[Value]) -> Program:
+        """The source in evaluation, which gives some values of the graph behind the network's own outputs."""
+        from archdsl.lowering.program import lower_giving
+
+        with paused():
+            return lower_giving(self.checked().graph, values)
 
     def _repr_html_(self) -> str:
         from archdsl.reports.notebook import notebook

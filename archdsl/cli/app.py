@@ -25,6 +25,7 @@ from archdsl.cli import (
     lint,
     memory,
     report,
+    see,
     sizes,
     stages,
 )
@@ -115,6 +116,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "stages": stages.command,
     "cost": cost.command,
     "diff": diff.command,
+    "see": see.command,
     "explain": explain.command,
     "explain-count": explain_count.command,
 }

@@ -44,7 +44,9 @@ def output_ending_in(*endings: str) -> Callable[[Path], Path]:
 
     def checked(path: Path) -> Path:
         if path.suffix.lower() not in endings:
-            raise typer.BadParameter(f"{path} must end in {', '.join(endings[:-1])} or {endings[-1]}")
+            raise typer.BadParameter(
+                f"{path} must end in {' or '.join([', '.join(endings[:-1]), endings[-1]][len(endings) == 1 :])}"
+            )
         return writable(path)
 
     return checked

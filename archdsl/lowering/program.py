@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import keyword
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 from archdsl.analyses.stages import held, plan
 from archdsl.diagnostics.escape import printable
 from archdsl.errors import ArchError
+from archdsl.graph import GraphOutput
 from archdsl.layers.call import Call, Initializer, literal
 from archdsl.lowering.classes import DEFAULTS, Class, Classes, Instance, Made, Sequence, Tree, options_of, outputs_class
 from archdsl.lowering.decorators import DECORATORS, IMPORTS, NEEDED
@@ -20,9 +22,9 @@ from archdsl.lowering.modules import planned
 from archdsl.lowering.units import units
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from archdsl.graph import Graph, GraphOutput
+    from archdsl.graph import Graph, Value
     from archdsl.source import Span
 
 _WIDTH = 120
@@ -58,6 +60,18 @@ def lower_for(graph: Graph, settings: Settings) -> Program:
             "layers that multiply with a matrix; write what is to be computed again as a block"
         )
     return _Printer(graph, Classes(planned(graph), recomputed), settings.dtype).program()
+
+
+def lower_giving(graph: Graph, values: Iterable[Value]) -> Program:
+    """The source of the same modules in evaluation, with some values of the graph behind the network's own outputs.
+
+    They are outputs as any other, so that nothing overwrites them.
+    """
+    own = tuple(output for output in graph.outputs if not output.training_only)
+    taken = {output.name for output in graph.outputs}
+    names = (name for n in count(1) if (name := f"value{n}") not in taken)
+    further = [GraphOutput(next(names), value, False, graph.span) for value in values]
+    return lower(replace(graph, outputs=(*own, *further)))
 
 
 class _Printer:

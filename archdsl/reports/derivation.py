@@ -7,8 +7,8 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from archdsl.analyses.fields import CONSTANT, POINT
-from archdsl.diagnostics.model import nearest
 from archdsl.errors import NotFoundError
+from archdsl.graph import not_there
 from archdsl.layers.geometry import Window
 from archdsl.layers.tensor import AXIS_NAMES
 from archdsl.reports.numbers import clean, percent, shape, thousands
@@ -53,15 +53,6 @@ def paths(network: Network) -> tuple[str, ...]:
     graph = network.graph
     found = [node.path for node in graph.nodes if node.inputs]
     return tuple(dict.fromkeys([each.path for each in graph.activations if each.path] + found))
-
-
-def not_there(graph: Graph, path: str) -> str:
-    known = [node.path for node in graph.nodes if node.inputs] + [each.path for each in graph.activations if each.path]
-    near = nearest(path, known)
-    inside = next((each for each in known if each.endswith(f".{path}")), None)
-    hint = near or inside
-    meant = f"did you mean {hint}?" if hint else "its report shows the paths"
-    return f"{graph.name} has nothing at {path}; {meant}"
 
 
 # ---------------------------------------------------------------- a layer

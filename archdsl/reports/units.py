@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from archdsl.analyses.fields import CONSTANT
 from archdsl.analyses.units import box, largest, padded, path_to, shifts, smallest, tiling
 from archdsl.errors import ArchError, NotFoundError
+from archdsl.graph import not_there
 from archdsl.reports.build import dims_of, field_report
 from archdsl.reports.numbers import axes as written
 from archdsl.reports.numbers import clean, percent, shape
@@ -100,8 +101,6 @@ def layer_field(network: Network, path: str, at: Sequence[int] | None = None) ->
         module = next((each for each in graph.activations if path and each.path == path and each.outputs), None)
         node = graph.nodes[module.outputs[0].node] if module is not None else None
     if node is None:
-        from archdsl.reports.derivation import not_there
-
         raise NotFoundError(not_there(graph, path))
     path = node.path
     field = network.fields[node.index]
