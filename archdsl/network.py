@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from archdsl.analyses.devices import Device
     from archdsl.analyses.sizes import AxisSizes
+    from archdsl.analyses.transfer import Plan
     from archdsl.elaborate.values import Question
     from archdsl.graph import Graph
     from archdsl.layers.applied import Counts
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from archdsl.reports.schema import Report
     from archdsl.reports.sizes import SizesReport
     from archdsl.reports.units import LayerField
+    from archdsl.torch.exporting import Exported
 
 
 _UNREADABLE = frozenset({"unclosed", "unopened", "too-deep", "too-large"})
@@ -66,6 +68,9 @@ class Network:
         self.catalog = catalog
         self.arguments = dict(arguments or {})
         self.inputs = dict(inputs or {})
+        if (saved := module.saved) is not None and saved.network == name:  # out of a file of weights
+            self.arguments = {**saved.arguments, **self.arguments}
+            self.inputs = self.inputs or dict(saved.inputs)
 
     # ------------------------------------------------------------ phases
 
@@ -349,6 +354,59 @@ class Network:
             folder = self.module.source.folder
             load(self.graph, module, None if folder is None else Path(folder))
         return module
+
+    # ------------------------------------------------------------ in and out
+
+    def save(self, model: nn.Module, path: str | Path) -> Path:
+        """Writes the weights of a module of this network as safetensors, with the spec inside; see `archdsl.open`.
+
+        Raises:
+            SpecError: where the network has errors.
+            WeightsError: where the module is not of this network.
+            ArchError: where an argument of the network cannot be written as data.
+        """
+        from archdsl.reports.carried import carried
+        from archdsl.torch.saving import save
+
+        return save(self.program, model, Path(path), carried(self))
+
+    def transfer(self, model: nn.Module, checkpoint: str | Path) -> Plan:
+        """Puts what fits of a checkpoint into a module of this network, by name and shape, and says what became of all.
+
+        Raises:
+            SpecError: where the network has errors.
+            WeightsError: where the checkpoint holds no weights, or nothing of them fits.
+        """
+        from archdsl.reports.carried import renamed
+        from archdsl.torch.transfer import transfer
+
+        return transfer(self.checked().graph, model, Path(checkpoint), renamed(self, Path(checkpoint)))
+
+    def export(
+        self,
+        path: str | Path,
+        model: nn.Module | None = None,
+        *,
+        format: str | None = None,
+        batch: int | None = None,
+    ) -> Exported:
+        """Writes a module of this network (without one, a new one) for use elsewhere, and compares what was written.
+
+        `format` is "onnx", "pt2" (`torch.export`), "aoti" (AOTInductor) or "hub" (a folder for the Hugging Face Hub);
+        without it the name's ending decides: `.onnx`, `.pt2`, `.aoti.pt2`, and none for a folder. The batch, and the
+        sizes that the spec leaves open, may be any in what is written; with `batch` it has that size.
+
+        Raises:
+            SpecError: where the network has errors.
+            ArchError: where the format's library is missing, or the network cannot be written in it.
+            WeightsError: where the module is not of this network.
+        """
+        from archdsl.reports.carried import card, carried
+        from archdsl.torch.exporting import export
+
+        self.checked()
+        chosen = self.compile() if model is None else model
+        return export(self, chosen, Path(path), format, batch, carried(self), lambda: card(self))
 
     def _repr_html_(self) -> str:
         from archdsl.reports.notebook import notebook
