@@ -368,7 +368,7 @@ class Network:
         from archdsl.reports.carried import carried
         from archdsl.torch.saving import save
 
-        return save(self.program, model, Path(path), carried(self))
+        return save(self.program, model, Path(path), carried(self).text())
 
     def transfer(self, model: nn.Module, checkpoint: str | Path) -> Plan:
         """Puts what fits of a checkpoint into a module of this network, by name and shape, and says what became of all.
@@ -404,9 +404,24 @@ class Network:
         from archdsl.reports.carried import card, carried
         from archdsl.torch.exporting import export
 
-        self.checked()
-        chosen = self.compile() if model is None else model
-        return export(self, chosen, Path(path), format, batch, carried(self), lambda: card(self))
+        text = carried(self).text()
+        chosen = self.filled() if model is None else model
+        return export(self, chosen, Path(path), format, batch, text, lambda: card(self))
+
+    def filled(self, path: str | Path | None = None) -> nn.Module:
+        """A new module in evaluation with the weights of a file; without one, those of the file it was loaded from.
+
+        Of a network that was loaded from no file of weights, it is what `compile()` gives.
+
+        Raises:
+            WeightsError: where the file holds no weights, or others.
+        """
+        from archdsl.torch.saving import loaded
+
+        saved = self.module.saved
+        if path is None and (saved is None or saved.network != self.name):
+            return self.compile().eval()
+        return loaded(self.program, Path(path or (saved and saved.path) or ""))
 
     def _repr_html_(self) -> str:
         from archdsl.reports.notebook import notebook
