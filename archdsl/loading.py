@@ -36,8 +36,8 @@ def load(
     """A network by its name or its file.
 
     `spec` is a network that ships (`"resnet50"`), a file with one network (`"my.arch"`), or `"my.arch::unet"`, the same
-    as `load("my.arch", "unet")`, or the network inside a file of weights (`"model.safetensors"`). `input` replaces the input's shape (`"3x320x320"`), or those of several by name.
-    Further keywords are parameters of the network.
+    as `load("my.arch", "unet")`, or the network inside a file of weights (`"model.safetensors"`). `input` replaces the
+    input's shape (`"3x320x320"`), or those of several by name. Further keywords are parameters of the network.
 
     Raises:
         NotFoundError: where there is no such file or network.
@@ -96,7 +96,9 @@ def open(path: str | Path, catalog: Catalog = STANDARD) -> Opened:
     model = loaded(network.program, Path(path))
     changed = changes(network)
     if changed:
-        warnings.warn(f"the spec of {path} has changed since it was saved:\n{changed}", SpecChangedWarning, stacklevel=2)
+        warnings.warn(
+            f"the spec of {path} has changed since it was saved:\n{changed}", SpecChangedWarning, stacklevel=2
+        )
     return Opened(network, model, changed)
 
 

@@ -354,7 +354,9 @@ def _own_names(module: Module) -> set[str]:
     """The names that the text of a file defines or uses."""
     written = module.parsed.file.definitions
     used = {name.text for each in written if isinstance(each, tree.Use) for name in each.names}
-    return used | {each.name.text for each in written if isinstance(each, tree.Net | tree.Variant | tree.Block | tree.Let)}
+    return used | {
+        each.name.text for each in written if isinstance(each, tree.Net | tree.Variant | tree.Block | tree.Let)
+    }
 
 
 def _name(module: Module) -> str:
@@ -387,8 +389,8 @@ class _OpeningBundle(_Opening):
 
     def first(self) -> Module:
         module = self.module(self.source(0), (self.key(0),))
-        for name, number in self.bundle.pretrained.items():
-            if not 0 <= number < len(self.bundle.texts) or number == 0:
+        for number in self.bundle.pretrained.values():
+            if not 0 < number < len(self.bundle.texts):
                 continue
             key = self.key(number)
             if key not in self.opened:

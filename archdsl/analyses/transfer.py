@@ -78,7 +78,9 @@ def first_convolutions(graph: Graph) -> Iterable[str]:
     """The weights of the layers that see an input itself."""
     inputs = {port.value.node for port in graph.inputs}
     return (
-        f"{node.path}.weight" for node in graph.nodes if node.inputs and all(value.node in inputs for value in node.inputs)
+        f"{node.path}.weight"
+        for node in graph.nodes
+        if node.inputs and all(value.node in inputs for value in node.inputs)
     )
 
 

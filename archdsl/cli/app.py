@@ -12,7 +12,23 @@ import typer
 from typer.core import TyperGroup
 
 import archdsl
-from archdsl.cli import build, check, cost, diff, draw, explain, explain_count, field, fmt, lint, memory, report, sizes
+from archdsl.cli import (
+    build,
+    check,
+    cost,
+    diff,
+    draw,
+    explain,
+    explain_count,
+    export,
+    field,
+    fmt,
+    lint,
+    memory,
+    report,
+    sizes,
+    transfer,
+)
 from archdsl.cli import compile as compile_
 from archdsl.cli import list as list_
 from archdsl.cli.terminal import FINDINGS, USAGE, complain, show_findings
@@ -80,7 +96,8 @@ def _archdsl(
 ) -> None:
     """Neural networks written as text: checked, reported, drawn, and compiled into torch modules.
 
-    NET is a network that ships (resnet50), a file with one network, or file.arch::name.
+    NET is a network that ships (resnet50), a file with one network, file.arch::name, or a file of weights that carries
+    its network (model.safetensors).
     Exit codes: 0 clean, 1 findings, 2 wrong usage.
     """
 
@@ -101,6 +118,8 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "diff": diff.command,
     "explain": explain.command,
     "explain-count": explain_count.command,
+    "export": export.command,
+    "transfer": transfer.command,
 }
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)

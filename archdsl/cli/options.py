@@ -14,8 +14,8 @@ from archdsl.diagnostics.model import nearest
 def choice(flag: str, help: str, words: Sequence[str]) -> Any:
     """An option that takes one of some words."""
 
-    def chosen(value: str) -> str:
-        if value in words:
+    def chosen(value: str | None) -> str | None:
+        if value is None or value in words:
             return value
         near = nearest(value, words)
         hint = f"did you mean {near}?" if near else f"choose from {', '.join(words)}"
@@ -44,10 +44,15 @@ def output_ending_in(*endings: str) -> Callable[[Path], Path]:
 
     def checked(path: Path) -> Path:
         if path.suffix.lower() not in endings:
-            raise typer.BadParameter(f"{path} must end in {', '.join(endings[:-1])} or {endings[-1]}")
+            raise typer.BadParameter(f"{path} must end in {_listed(endings)}")
         return writable(path)
 
     return checked
+
+
+def _listed(words: Sequence[str]) -> str:
+    *most, last = words
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def writable(path: Path) -> Path:
@@ -63,7 +68,7 @@ Spec = Annotated[
     str,
     typer.Argument(
         metavar="NET",
-        help="A network that ships, a file with one network, or file.arch::name.",
+        help="A network that ships, a file with one network, file.arch::name, or weights with their network.",
         autocompletion=_completing(_shipped),
     ),
 ]

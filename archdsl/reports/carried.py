@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import metadata as metadata_of
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -75,10 +76,7 @@ class Carried(_Model):
         """The file with the network, with all that it uses: out of the texts here, and none on disk."""
         texts = tuple([project.Text(each.name, each.text, each.ships, each.uses) for each in self.files])
         module = project.open_bundle(project.Bundle(texts, self.pretrained), str(path))
-        inputs = {
-            name: Tensor(each.kind, tuple(each.dims), each.vocabulary)  # type: ignore[arg-type]
-            for name, each in self.inputs.items()
-        }
+        inputs = {name: Tensor(each.kind, tuple(each.dims), each.vocabulary) for name, each in self.inputs.items()}
         object.__setattr__(module, "saved", project.Saved(path, self.network, self.arguments, inputs))
         return module
 
@@ -90,8 +88,6 @@ def carried(network: Network) -> Carried:
         SpecError: where it has errors.
         ArchError: where an argument cannot be written, or the texts alone give another network.
     """
-    from archdsl import __version__
-
     program = network.program
     arguments = {name: _plain(name, value) for name, value in network.arguments.items()}
     inputs = {
@@ -102,7 +98,7 @@ def carried(network: Network) -> Carried:
     files = [CarriedText(name=t.name, text=t.text, ships=t.ships, uses=dict(t.uses)) for t in texts]
     found = Carried(
         format=FORMAT,
-        archdsl=__version__,
+        archdsl=_version(),
         network=network.name,
         arguments=arguments,
         inputs=inputs,
@@ -111,8 +107,17 @@ def carried(network: Network) -> Carried:
     )
     again = type(network)(read(found.text(), "the spec").module(Path("-")), network.name, network.catalog)
     if not again.ok or again.program != program:
-        raise ArchError(f"the texts of {network.name} alone do not give the same network; it cannot be carried in a file")
+        raise ArchError(
+            f"the texts of {network.name} alone do not give the same network; it cannot be carried in a file"
+        )
     return found
+
+
+def _version() -> str:
+    try:
+        return metadata_of.version("archdsl")
+    except metadata_of.PackageNotFoundError:  # a checkout on the path, not installed
+        return "unknown"
 
 
 def _plain(name: str, value: object) -> object:
@@ -225,7 +230,9 @@ def _module(found: Carried, path: Path) -> project.Module:
     """
     module = found.module(path)
     if found.network not in module.networks:
-        raise WeightsError(f"{printable(str(path))} carries a spec without its network, {printable(found.network)[:80]}")
+        raise WeightsError(
+            f"{printable(str(path))} carries a spec without its network, {printable(found.network)[:80]}"
+        )
     return module
 
 
@@ -300,7 +307,16 @@ def card(network: Network) -> str:
 
     report = network.report()
     totals = report.totals
-    lines = ["---", "library_name: archdsl", "tags:", "- archdsl", "- pytorch", "---", "", f"# {escaped(report.network)}"]
+    lines = [
+        "---",
+        "library_name: archdsl",
+        "tags:",
+        "- archdsl",
+        "- pytorch",
+        "---",
+        "",
+        f"# {escaped(report.network)}",
+    ]
     lines += ["", escaped(report.doc)] if report.doc else []
     lines += ["", "| | |", "| :-- | :-- |"]
     for kind, ports in (("input", report.inputs), ("output", [p for p in report.outputs if not p.training_only])):
@@ -317,6 +333,6 @@ def card(network: Network) -> str:
         'network, model, _ = archdsl.open("model.safetensors")',
         "```",
         "",
-        "Or, from the Hub: `archdsl.torch.hub.HubNetwork.from_pretrained(\"owner/name\")`.",
+        'Or, from the Hub: `archdsl.torch.hub.HubNetwork.from_pretrained("owner/name")`.',
     ]
     return "\n".join(lines) + "\n"

@@ -51,7 +51,7 @@ def render(plan: Plan, width: int | None = None, color: bool = False) -> str:
         if len(found) > _SHOWN:
             console.print(f"and {len(found) - _SHOWN:,} lines more; --format json has every tensor")
         console.print()
-    counts = {what: plan.count(what) for what in ("kept", "adapted", "new")}  # type: ignore[arg-type]
+    counts = {what: plan.count(what) for what in ("kept", "adapted", "new")}
     counted = [f"{count:,} {what}" for what, count in counts.items() if count or what == "kept"]
     counted += [f"{len(plan.unused):,} of the checkpoint unused"] if plan.unused else []
     console.print(f"{clean(plan.checkpoint)} -> {clean(plan.network)}: {', '.join(counted)}", soft_wrap=True)
@@ -59,7 +59,7 @@ def render(plan: Plan, width: int | None = None, color: bool = False) -> str:
 
 
 def _lines(plan: Plan) -> list[tuple[str, str, str, str]]:
-    lines = []
+    lines: list[tuple[str, str, str, str]] = []
     for row in plan.rows:
         here = shape(row.shape)
         there = "nothing" if row.source is None else shape(row.source_shape or ())

@@ -16,7 +16,6 @@ from torch.export import Dim, ExportedProgram
 from archdsl.analyses.flexible import Flexible, flexible
 from archdsl.diagnostics.escape import printable
 from archdsl.errors import ArchError
-from archdsl.lowering.program import output_names
 from archdsl.torch.saving import check, own_state
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ def export(
     check(network.program, own_state(model), "the module", "in the module")
     graph = network.graph
     dynamic = _Dynamic(graph, flexible(graph, network.open_axes), batch)
-    outputs = tuple(_names(graph))
+    outputs = tuple(output.name for output in graph.outputs if not output.training_only)
     with evaluated(model, len(outputs)), torch.no_grad():
         made: list[ExportedProgram] = []
 
@@ -191,14 +190,6 @@ def evaluated(model: nn.Module, outputs: int) -> Iterator[None]:
         model.__dict__.pop("forward", None)
         for module, mode in modes.items():
             module.training = mode
-
-
-def _names(graph: Graph) -> Iterator[str]:
-    """The outputs that there are in evaluation, by the names that the module gives them."""
-    ordered = sorted(graph.outputs, key=lambda output: output.training_only)
-    for output, name in zip(ordered, output_names(graph.outputs), strict=True):
-        if not output.training_only:
-            yield name
 
 
 # ---------------------------------------------------------------- open sizes
@@ -331,9 +322,7 @@ def _input_shapes(program: ExportedProgram) -> list[Sequence[int | torch.SymInt]
     return [tuple(node.meta["val"].shape) for node in nodes]
 
 
-def _random(
-    tensor: Tensor, shape: tuple[int, ...], generator: torch.Generator, dtype: torch.dtype
-) -> torch.Tensor:
+def _random(tensor: Tensor, shape: tuple[int, ...], generator: torch.Generator, dtype: torch.dtype) -> torch.Tensor:
     if tensor.kind == "ids":
         return torch.randint(tensor.vocabulary or 1, shape, generator=generator)
     return torch.randn(shape, generator=generator).to(dtype)
@@ -355,8 +344,10 @@ def _compared(model: nn.Module, run: Runner, inputs: tuple[torch.Tensor, ...]) -
     try:
         with quiet():
             got = list(run(inputs))
-    except Exception as problem:  # noqa: BLE001  # of whatever kind the runtime raises
-        raise ArchError(f"what was written does not run on {shown}: {reason_of(problem)}; nothing is kept of it") from problem
+    except Exception as problem:  # of whatever kind the runtime raises
+        raise ArchError(
+            f"what was written does not run on {shown}: {reason_of(problem)}; nothing is kept of it"
+        ) from problem
     if [tuple(each.shape) for each in got] != [tuple(each.shape) for each in expected]:
         raise ArchError(f"what was written gives other shapes than the module on {shown}; nothing is kept of it")
     difference = largest = 0.0
@@ -366,7 +357,10 @@ def _compared(model: nn.Module, run: Runner, inputs: tuple[torch.Tensor, ...]) -
             continue
         apart = (a - b).abs()
         apart[(a == b) | (a.isnan() & b.isnan())] = 0  # infinite in both, too
-        worst, scale = float(apart.nan_to_num(nan=float("inf")).max()), float(a.nan_to_num(posinf=0, neginf=0).abs().max())
+        worst, scale = (
+            float(apart.nan_to_num(nan=float("inf")).max()),
+            float(a.nan_to_num(posinf=0, neginf=0).abs().max()),
+        )
         difference, largest = max(difference, worst), max(largest, scale)
         if worst > TOLERANCE.get(ours.dtype, COARSE) * max(scale, 1e-6):
             raise ArchError(

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -58,8 +59,6 @@ class HubNetwork(nn.Module, ModelHubMixin):
         token: str | bool | None,
         **options: Any,
     ) -> HubNetwork:
-        import archdsl  # as a caller of the library: what opens files stands above this room
-
         if os.path.isdir(model_id):
             path = Path(model_id) / WEIGHTS
         else:
@@ -74,7 +73,7 @@ class HubNetwork(nn.Module, ModelHubMixin):
                     token=token,
                 )
             )
-        network, model, _ = archdsl.open(path)
+        network, model, _ = import_module("archdsl").open(path)  # as any caller does: what opens files stands above
         return cls(network, model)
 
 
@@ -100,7 +99,9 @@ def write(job: Job, compare: Callable[[Runner], None]) -> None:
 
 def _config(job: Job) -> dict[str, object]:
     """What a reader of the folder may want to know without the package; all that counts is inside the weights."""
-    inputs = [{"name": port.name, "kind": port.tensor.kind, "shape": port.tensor.dims} for port in job.network.graph.inputs]
+    inputs = [
+        {"name": port.name, "kind": port.tensor.kind, "shape": port.tensor.dims} for port in job.network.graph.inputs
+    ]
     return {
         "library_name": "archdsl",
         "architectures": [job.network.graph.name],

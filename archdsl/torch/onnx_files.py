@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,7 +81,7 @@ def _rename(model: Any, names: Mapping[str, str]) -> None:
 
 
 def _runner(path: Path, names: Sequence[str]) -> Runner:
-    import onnxruntime
+    onnxruntime: Any = import_module("onnxruntime")  # it has no types
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors

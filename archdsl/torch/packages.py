@@ -51,7 +51,7 @@ def write_compiled(job: Job, compare: Callable[[Runner], None]) -> None:
                     inductor_configs={"aot_inductor.metadata": {"archdsl": job.carried}},
                 )
                 again = _inductor.aoti_load_package(str(package))
-        except Exception as problem:  # noqa: BLE001  # a compiler fails in many ways
+        except Exception as problem:  # a compiler fails in many ways
             raise ArchError(f"AOTInductor cannot compile {job.network.graph.name}: {reason_of(problem)}") from problem
         compare(_runner(again))
         package.replace(place)

@@ -35,7 +35,9 @@ def transfer(graph: Graph, model: nn.Module, checkpoint: Path, renamed: Mapping[
     shapes = {key: tuple(value.shape) for key, value in own.items()}
     found = plan(graph, shapes, {key: tuple(value.shape) for key, value in state.items()}, checkpoint.name, renamed)
     if len(found.of("new")) == len(found.rows) and found.rows:
-        raise WeightsError(f"nothing in {printable(checkpoint.name)} fits {graph.name}: no tensor has its name and shape")
+        raise WeightsError(
+            f"nothing in {printable(checkpoint.name)} fits {graph.name}: no tensor has its name and shape"
+        )
     with torch.no_grad():
         for row in found.rows:
             if row.what != "new":
