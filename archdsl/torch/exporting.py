@@ -362,7 +362,7 @@ def _compared(model: nn.Module, run: Runner, inputs: tuple[torch.Tensor, ...]) -
             float(a.nan_to_num(posinf=0, neginf=0).abs().max()),
         )
         difference, largest = max(difference, worst), max(largest, scale)
-        if worst > TOLERANCE.get(ours.dtype, COARSE) * max(scale, 1e-6):
+        if worst > TOLERANCE.get(ours.dtype, COARSE) * scale:
             raise ArchError(
                 f"what was written gives other values than the module on {shown}: they differ by {worst:.3g}, "
                 f"where the largest is {scale:.3g}; nothing is kept of it"
