@@ -158,7 +158,7 @@ def test_a_network_is_loaded_from_it_and_may_be_given_other_arguments(spec: Path
     other = archdsl.load(path, classes=9, input="3x64x64")
     assert other.report().outputs[0].shape == (9,)
     assert other.report().inputs[0].shape == (3, 64, 64)
-    with pytest.raises(WeightsError, match="label.weight: 9x6 in the network, 7x6 in the file"):
+    with pytest.raises(WeightsError, match=r"label\.weight: 9x6 in the network, 7x6 in the file"):
         other.filled()
     with pytest.raises(NotFoundError, match="has no network called flour"):
         archdsl.load(path, "flour")

@@ -151,7 +151,7 @@ def test_where_nothing_fits_it_is_an_error_and_nothing_changes(checkpoint: Path,
     net = archdsl.parse("net other {\n  input 4\n  fc 3\n}")
     model = net.compile()
     before = copy.deepcopy(model.state_dict())
-    with pytest.raises(WeightsError, match="nothing in old.safetensors fits other"):
+    with pytest.raises(WeightsError, match=r"nothing in old\.safetensors fits other"):
         net.transfer(model, checkpoint)
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
     with pytest.raises(NotFoundError, match="no such file"):
