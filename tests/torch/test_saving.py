@@ -6,6 +6,7 @@ import copy
 import json
 import warnings
 from pathlib import Path
+from random import Random
 
 import pytest
 import torch
@@ -349,6 +350,26 @@ def test_a_spec_of_a_wrong_form_is_refused(spec: Path, changes: dict[str, object
 def test_what_is_no_data_is_refused(text: str) -> None:
     with pytest.raises(WeightsError, match=r"x carries a spec of a wrong form"):
         read(text, "x")
+
+
+def test_random_changes_of_what_is_inside_are_never_more_than_an_error(spec: Path) -> None:
+    path, random = saved(spec), Random(4)
+    state, text = load_file(path), metadata(path)[KEY]
+    signs = ['"', ",", "{", "}", "[", "]", "0", "9", "a", "\\", "\\ud800", "\x00", "\u202e", "\U0001f600", "null", "-1"]
+    outcomes = set()
+    for _ in range(150):
+        changed = list(text)
+        for _ in range(random.randint(1, 3)):
+            changed[random.randrange(len(changed))] = random.choice([*signs, ""])
+        save_file(state, path, metadata={KEY: "".join(changed)})
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SpecChangedWarning)
+                archdsl.open(path)
+            outcomes.add("opened")
+        except ArchError as problem:
+            outcomes.add(type(problem).__name__)
+    assert {"opened", "WeightsError", "SpecError"} <= outcomes
 
 
 def test_a_spec_that_is_too_large_is_not_even_read() -> None:
