@@ -6,8 +6,8 @@ model = net.compile()
 """
 
 from archdsl.diagnostics.model import Diagnostic, Fix, Label
-from archdsl.errors import ArchError, NotFoundError, SpecError, WeightsError
-from archdsl.loading import load, networks, parse, shipped_networks
+from archdsl.errors import ArchError, NotFoundError, SpecChangedWarning, SpecError, WeightsError
+from archdsl.loading import load, networks, open, parse, shipped_networks  # noqa: A004
 from archdsl.network import Network
 
 __version__ = "0.1.0"
@@ -19,10 +19,12 @@ __all__ = [
     "Label",
     "Network",
     "NotFoundError",
+    "SpecChangedWarning",
     "SpecError",
     "WeightsError",
     "load",
     "networks",
+    "open",
     "parse",
     "shipped_networks",
 ]

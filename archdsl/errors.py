@@ -31,3 +31,7 @@ class WeightsError(ArchError):
 
 class NotFoundError(ArchError, LookupError):
     """There is no such file or network."""
+
+
+class SpecChangedWarning(UserWarning):
+    """The spec of saved weights is another today than the one that they carry."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
-from errno import EACCES
+from collections.abc import Iterator
+from errno import EACCES, EISDIR
 from pathlib import Path
 
 
@@ -44,6 +46,37 @@ def _write(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):
             os.unlink(name)
         raise
+
+
+@contextlib.contextmanager
+def staged(path: str | Path) -> Iterator[Path]:
+    """A place to write a file of this name to, with others beside it; what is there at the end takes its place.
+
+    For what a library writes by itself. It is a fresh folder beside the file; the file itself is moved last. Where the
+    block ends with an exception, nothing is moved, and what was there stays as it was.
+
+    Raises:
+        OSError: where it cannot be written; its `filename` is `path`.
+    """
+    target = Path(os.path.realpath(path))
+    folder = target.parent / f".{target.name[:100]}.{os.urandom(6).hex()}"
+    try:
+        mode = _mode(target)
+        if mode is not None and not stat.S_ISREG(mode):
+            raise IsADirectoryError(EISDIR, "it is no regular file")
+        if mode is not None and not os.access(target, os.W_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES))
+        folder.mkdir()
+    except OSError as problem:
+        raise type(problem)(problem.errno, problem.strerror, str(path)) from None
+    try:
+        yield folder / target.name
+        if mode is not None:
+            os.chmod(folder / target.name, stat.S_IMODE(mode))
+        for each in sorted(folder.iterdir(), key=lambda each: each.name == target.name):
+            os.replace(each, target.parent / each.name)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _mode(path: Path) -> int | None:

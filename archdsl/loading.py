@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from archdsl import limits, project
 from archdsl.diagnostics.escape import printable, well_formed
 from archdsl.diagnostics.model import nearest
-from archdsl.errors import ArchError, NotFoundError, SpecError
+from archdsl.errors import ArchError, NotFoundError, SpecChangedWarning, SpecError
 from archdsl.layers.catalog import STANDARD
 from archdsl.layers.tensor import Tensor
 from archdsl.network import Network
 from archdsl.source import Source
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from archdsl.layers.catalog import Catalog
 
 Shape = str | int | tuple[int, ...] | list[int]
@@ -33,8 +36,8 @@ def load(
     """A network by its name or its file.
 
     `spec` is a network that ships (`"resnet50"`), a file with one network (`"my.arch"`), or `"my.arch::unet"`, the same
-    as `load("my.arch", "unet")`. `input` replaces the input's shape (`"3x320x320"`), or those of several by name.
-    Further keywords are parameters of the network.
+    as `load("my.arch", "unet")`, or the network inside a file of weights (`"model.safetensors"`). `input` replaces the
+    input's shape (`"3x320x320"`), or those of several by name. Further keywords are parameters of the network.
 
     Raises:
         NotFoundError: where there is no such file or network.
@@ -63,6 +66,42 @@ def parse(
     return check_inputs(Network(module, chosen(module, net, last=True), catalog, parameters, shapes(input)))
 
 
+class Opened(NamedTuple):
+    """What a file of weights gives back."""
+
+    network: Network
+    model: nn.Module
+    """With the weights, in evaluation mode."""
+    changes: str
+    """What is different in the spec since then, in words; "" where nothing is, or there is none to compare with."""
+
+
+def open(path: str | Path, catalog: Catalog = STANDARD) -> Opened:
+    """The network and the weights of a file that `net.save` wrote.
+
+    The network is that of the texts inside; no other file is read for it. Where the spec of its name beside the file,
+    or that ships, is another now, there is a `SpecChangedWarning`.
+
+    Raises:
+        NotFoundError: where there is no such file.
+        WeightsError: where it is no such file, carries no network, or other weights than the network's.
+        SpecError: where the network inside has errors.
+    """
+    from archdsl.reports.carried import changes, module_inside
+    from archdsl.torch.saving import loaded
+
+    module = module_inside(Path(path))
+    assert module.saved is not None
+    network = Network(module, module.saved.network, catalog).checked()
+    model = loaded(network.program, Path(path))
+    changed = changes(network)
+    if changed:
+        warnings.warn(
+            f"the spec of {path} has changed since it was saved:\n{changed}", SpecChangedWarning, stacklevel=2
+        )
+    return Opened(network, model, changed)
+
+
 def networks(path: str | Path, catalog: Catalog = STANDARD) -> tuple[Network, ...]:
     """Every network of a file that can be built without arguments, in the order of the file.
 
@@ -83,9 +122,20 @@ def shipped_networks() -> tuple[str, ...]:
 # ---------------------------------------------------------------- names
 
 
+def is_saved(spec: str) -> bool:
+    """Whether a text names a file of weights, which carries its network, or a network in one."""
+    return (spec.rpartition("::")[0] or spec).endswith(".safetensors")
+
+
 def locate(spec: str, net: str | None = None) -> tuple[project.Module, str]:
     """The file and the name that a user means."""
     path, separator, inner = spec.rpartition("::")
+    if is_saved(spec):
+        from archdsl.reports.carried import module_inside
+
+        module = module_inside(Path(path or spec))
+        saved = module.saved
+        return _chosen_in(module, net or (inner if separator else saved and saved.network))
     if separator:
         return _chosen_in(_open(Path(path)), net or inner)
     hint = _meant(spec)

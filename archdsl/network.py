@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from archdsl.analyses.devices import Device
     from archdsl.analyses.sizes import AxisSizes
-    from archdsl.analyses.stages import Plan
+    from archdsl.analyses.stages import StagePlan
+    from archdsl.analyses.transfer import Plan
     from archdsl.elaborate.values import Question
     from archdsl.graph import Graph, Value
     from archdsl.layers.applied import Counts
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from archdsl.reports.schema import Report
     from archdsl.reports.sizes import SizesReport
     from archdsl.reports.units import LayerField
+    from archdsl.torch.exporting import Exported
     from archdsl.torch.seeing import Seeing
 
 
@@ -76,6 +78,9 @@ class Network:
         self.inputs = dict(inputs or {})
         self.number = number
         """Of the stage of its recipe that it is in; None before the first."""
+        if (saved := module.saved) is not None and saved.network == name:  # out of a file of weights
+            self.arguments = {**saved.arguments, **self.arguments}
+            self.inputs = self.inputs or dict(saved.inputs)
 
     # ------------------------------------------------------------ phases
 
@@ -177,7 +182,7 @@ class Network:
     # ------------------------------------------------------------ stages of training
 
     @property
-    def stages(self) -> tuple[Plan, ...]:
+    def stages(self) -> tuple[StagePlan, ...]:
         """The stages of its recipe, each worked out; none without a recipe.
 
         Raises:
@@ -186,7 +191,7 @@ class Network:
         recipe = self.checked().graph.recipe
         return () if recipe is None else tuple([self.stage(number) for number in range(len(recipe.stages))])
 
-    def stage(self, stage: int | str) -> Plan:
+    def stage(self, stage: int | str) -> StagePlan:
         """A stage of its recipe, by its number, from 0 up, or its name. It depends on nothing else.
 
         Raises:
@@ -500,6 +505,74 @@ class Network:
 
         with paused():
             return lower_giving(self.checked().graph, values)
+
+    # ------------------------------------------------------------ in and out
+
+    def save(self, model: nn.Module, path: str | Path) -> Path:
+        """Writes the weights of a module of this network as safetensors, with the spec inside; see `archdsl.open`.
+
+        Raises:
+            SpecError: where the network has errors.
+            WeightsError: where the module is not of this network.
+            ArchError: where an argument of the network cannot be written as data.
+        """
+        from archdsl.reports.carried import carried
+        from archdsl.torch.saving import save
+
+        return save(self.program, model, Path(path), carried(self).text())
+
+    def transfer(self, model: nn.Module, checkpoint: str | Path) -> Plan:
+        """Puts what fits of a checkpoint into a module of this network, by name and shape, and says what became of all.
+
+        Raises:
+            SpecError: where the network has errors.
+            WeightsError: where the checkpoint holds no weights, or nothing of them fits.
+        """
+        from archdsl.reports.carried import renamed
+        from archdsl.torch.transfer import transfer
+
+        return transfer(self.checked().graph, model, Path(checkpoint), renamed(self, Path(checkpoint)))
+
+    def export(
+        self,
+        path: str | Path,
+        model: nn.Module | None = None,
+        *,
+        format: str | None = None,
+        batch: int | None = None,
+    ) -> Exported:
+        """Writes a module of this network (without one, a new one) for use elsewhere, and compares what was written.
+
+        `format` is "onnx", "pt2" (`torch.export`), "aoti" (AOTInductor) or "hub" (a folder for the Hugging Face Hub);
+        without it the name's ending decides: `.onnx`, `.pt2`, `.aoti.pt2`, and none for a folder. The batch, and the
+        sizes that the spec leaves open, may be any in what is written; with `batch` it has that size.
+
+        Raises:
+            SpecError: where the network has errors.
+            ArchError: where the format's library is missing, or the network cannot be written in it.
+            WeightsError: where the module is not of this network.
+        """
+        from archdsl.reports.carried import card, carried
+        from archdsl.torch.exporting import export
+
+        text = carried(self).text()
+        chosen = self.filled() if model is None else model
+        return export(self, chosen, Path(path), format, batch, text, lambda: card(self))
+
+    def filled(self, path: str | Path | None = None) -> nn.Module:
+        """A new module in evaluation with the weights of a file; without one, those of the file it was loaded from.
+
+        Of a network that was loaded from no file of weights, it is what `compile()` gives.
+
+        Raises:
+            WeightsError: where the file holds no weights, or others.
+        """
+        from archdsl.torch.saving import loaded
+
+        saved = self.module.saved
+        if path is None and (saved is None or saved.network != self.name):
+            return self.compile().eval()
+        return loaded(self.program, Path(path or (saved and saved.path) or ""))
 
     def _repr_html_(self) -> str:
         from archdsl.reports.notebook import notebook

@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from pathlib import Path, PurePath, PurePosixPath
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from archdsl import limits
 from archdsl.collector import make_room, paused
-from archdsl.diagnostics.escape import printable
+from archdsl.diagnostics.escape import printable, well_formed
 from archdsl.diagnostics.model import Diagnostic, Label, error, nearest
 from archdsl.resources import specs_folder
 from archdsl.source import Source, Span
@@ -21,9 +21,40 @@ from archdsl.syntax import tree
 from archdsl.syntax.parser import Parsed, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from archdsl.layers.tensor import Tensor
 
 Definition: TypeAlias = tree.Net | tree.Variant | tree.Block | tree.Let
+
+
+class Text(NamedTuple):
+    """A file as it is carried inside another: its text, and which of those carried with it its `use`s mean."""
+
+    name: str
+    """The last part of its path."""
+    text: str
+    ships: bool
+    """Whether it came with the package."""
+    uses: Mapping[str, int]
+    """For what a `use` writes, the number of the file that is meant."""
+
+
+class Bundle(NamedTuple):
+    """All files that a network is made of, the one that defines it first."""
+
+    texts: Sequence[Text]
+    pretrained: Mapping[str, int]
+    """For networks that ship and that `pretrained` names without a `use`, the numbers of their files."""
+
+
+class Saved(NamedTuple):
+    """What a file of weights says of the network in it, besides its texts."""
+
+    path: Path
+    network: str
+    arguments: Mapping[str, Any]
+    inputs: Mapping[str, Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +67,14 @@ class Module:
     uses: tuple[Module, ...] = field(default=(), repr=False)
     unresolved: frozenset[str] = frozenset()
     """Names that a `use` asks for and does not get; that is reported, and what depends on them is not."""
+    links: Mapping[str, Module] = field(default_factory=dict, repr=False)
+    """For what a `use` writes, the file that it means."""
+    path: Path | None = None
+    """The file on disk; None of a text that is in none."""
+    carried: Text | None = field(default=None, repr=False)
+    """What it was carried as, of a text out of a file of weights."""
+    saved: Saved | None = field(default=None, repr=False)
+    """What was saved with it, of the first text of such a file."""
 
     @property
     def source(self) -> Source:
@@ -101,18 +140,20 @@ class _Opening:
     """Opens a file and those that it uses, each once."""
 
     def __init__(self) -> None:
-        self.opened: dict[Path, Module] = {}
+        self.opened: dict[PurePath, Module] = {}
         self.located: dict[tuple[str, str | None], Path | ReadError | _OutsideError] = {}
         self.characters = 0
 
-    def module(self, source: Source, trail: tuple[Path, ...]) -> Module:
+    def module(self, source: Source, trail: tuple[PurePath, ...]) -> Module:
         self.characters += len(source.text)
         parsed = parse(source)
         definitions: dict[str, tuple[Definition, Module]] = {}
         problems: list[Diagnostic] = list(parsed.diagnostics)
         uses: list[Module] = []
+        links: dict[str, Module] = {}
         unresolved: set[str] = set()
-        module = Module(parsed, definitions, (), ())
+        path = trail[-1] if trail and isinstance(trail[-1], Path) else None
+        module = Module(parsed, definitions, (), (), path=path)
         places: dict[str, Span] = {}
 
         def define(name: tree.Name, definition: Definition, owner: Module) -> None:
@@ -136,6 +177,7 @@ class _Opening:
                     unresolved.update(name.text for name in definition.names)
                     continue
                 uses.append(used)
+                links[definition.path.value] = used
                 for name in definition.names:
                     if name.text in used.definitions:
                         define(name, *used.definitions[name.text])
@@ -154,12 +196,15 @@ class _Opening:
         object.__setattr__(module, "diagnostics", tuple(problems))
         object.__setattr__(module, "uses", tuple(uses))
         object.__setattr__(module, "unresolved", frozenset(unresolved))
+        object.__setattr__(module, "links", links)
         return module
 
-    def used(self, use: tree.Use, source: Source, trail: tuple[Path, ...], problems: list[Diagnostic]) -> Module | None:
+    def used(
+        self, use: tree.Use, source: Source, trail: tuple[PurePath, ...], problems: list[Diagnostic]
+    ) -> Module | None:
         span = Span(source, use.path.start, use.path.end)
         try:
-            path = self.locate(use.path.value, source)
+            path = self.meant(use.path.value, source, trail)
             if trail and path == trail[-1]:
                 help = "leave the `use` out: all that a file defines is known in it"
                 problems.append(error("circular-use", "this file uses itself", span, help=help))
@@ -172,7 +217,7 @@ class _Opening:
             if path not in self.opened:
                 if len(self.opened) + len(trail) >= limits.FILES:
                     raise ReadError(f"more than {limits.FILES} files are used")
-                text = read(path, _shown(path, source))
+                text = self.read(path, source)
                 if self.characters + len(text.text) > limits.FILE_CHARACTERS:
                     raise ReadError(f"the files have more than {limits.FILE_CHARACTERS:,} characters together")
                 self.opened[path] = self.module(text, (*trail, path))
@@ -188,6 +233,14 @@ class _Opening:
             known = set(map(id, problems))
             problems.extend(d for d in module.diagnostics if id(d) not in known)
         return module
+
+    def meant(self, written: str, source: Source, trail: tuple[PurePath, ...]) -> PurePath:
+        """What names the file that a `use` means, whatever it is called there."""
+        return self.locate(written, source)
+
+    def read(self, path: PurePath, source: Source) -> Source:
+        """The text of a file that another uses."""
+        return read(Path(path), _shown(Path(path), source))
 
     def locate(self, written: str, source: Source) -> Path:
         """The file that a `use` means, looked for once however often it is written."""
@@ -262,6 +315,122 @@ def _not_in(name: tree.Name, module: Module, source: Source) -> Diagnostic:
     return error("unknown-name", f"{module.source.name} defines no `{name.text}`", span, help=help)
 
 
+# ---------------------------------------------------------------- files inside another
+
+
+_PRETRAINED = re.compile(r"\bpretrained[\s(]+([a-z_]\w*)")
+
+
+def bundle(module: Module) -> Bundle:
+    """All files that a file needs, as data: itself, those it uses, and those of networks that it takes as they ship."""
+    order: list[Module] = []
+    numbers: dict[int, int] = {}
+    pretrained: dict[str, int] = {}
+
+    def number(each: Module) -> int:
+        if id(each) not in numbers:
+            numbers[id(each)] = len(order)
+            order.append(each)
+        return numbers[id(each)]
+
+    number(module)
+    for each in order:  # it grows meanwhile
+        for used in each.links.values():
+            number(used)
+        for name in _PRETRAINED.findall(each.source.text):
+            definition, owner = each.definitions.get(name, (None, None))
+            if definition is None and name in shipped():
+                pretrained[name] = number(open_shipped(shipped()[name]))
+            elif owner is not None and each.carried is not None and name not in _own_names(each):
+                pretrained[name] = number(owner)  # it was given to a text that was carried before
+    texts = [
+        Text(_name(each), each.source.text, _is_shipped(each), {k: number(used) for k, used in each.links.items()})
+        for each in order
+    ]
+    return Bundle(tuple(texts), pretrained)
+
+
+def _own_names(module: Module) -> set[str]:
+    """The names that the text of a file defines or uses."""
+    written = module.parsed.file.definitions
+    used = {name.text for each in written if isinstance(each, tree.Use) for name in each.names}
+    return used | {
+        each.name.text for each in written if isinstance(each, tree.Net | tree.Variant | tree.Block | tree.Let)
+    }
+
+
+def _name(module: Module) -> str:
+    return module.carried.name if module.carried else Path(module.source.name).name
+
+
+def _is_shipped(module: Module) -> bool:
+    if module.carried is not None:
+        return module.carried.ships
+    return module.path is not None and module.path.is_relative_to(specs_folder().resolve())
+
+
+def open_bundle(bundle: Bundle, container: str) -> Module:
+    """What the first text of a bundle defines. No file is opened, whatever the texts use.
+
+    Their names are shown behind that of the file that carries them.
+    """
+    make_room()
+    with paused():
+        return _OpeningBundle(bundle, container).first()
+
+
+class _OpeningBundle(_Opening):
+    """Opens texts that are carried together; a number takes the place of a path."""
+
+    def __init__(self, bundle: Bundle, container: str) -> None:
+        super().__init__()
+        self.bundle = bundle
+        self.container = container
+
+    def first(self) -> Module:
+        module = self.module(self.source(0), (self.key(0),))
+        for number in self.bundle.pretrained.values():
+            if not 0 < number < len(self.bundle.texts):
+                continue
+            key = self.key(number)
+            if key not in self.opened:
+                self.opened[key] = self.module(self.source(number), (key,))
+        given = {n: self.opened[self.key(i)] for n, i in self.bundle.pretrained.items() if self.key(i) in self.opened}
+        for each in (module, *self.opened.values()):
+            for name, owner in given.items():
+                if name not in each.definitions and name in owner.definitions and each is not owner:
+                    each.definitions[name] = owner.definitions[name]  # type: ignore[index]
+        return module
+
+    def key(self, number: int) -> PurePath:
+        """What stands for a path; also for text that has the number of none."""
+        known = 0 <= number < len(self.bundle.texts)
+        return PurePosixPath(str(number), _safe(self.bundle.texts[number].name) if known else "?")
+
+    def source(self, number: int) -> Source:
+        text = self.bundle.texts[number]
+        return Source(f"{printable(self.container)}/{_safe(text.name)}", well_formed(text.text))
+
+    def module(self, source: Source, trail: tuple[PurePath, ...]) -> Module:
+        module = super().module(source, trail)
+        object.__setattr__(module, "carried", self.bundle.texts[int(trail[-1].parts[0])])
+        return module
+
+    def meant(self, written: str, source: Source, trail: tuple[PurePath, ...]) -> PurePath:
+        number = self.bundle.texts[int(trail[-1].parts[0])].uses.get(written)
+        if number is None or not 0 <= number < len(self.bundle.texts):
+            raise ReadError(f'"{written}" is not among the texts in {printable(self.container)}')
+        return self.key(number)
+
+    def read(self, path: PurePath, source: Source) -> Source:
+        return self.source(int(path.parts[0]))
+
+
+def _safe(name: str) -> str:
+    """A name out of a file that anybody may have written, as the last part of a path."""
+    return printable(well_formed(name)).replace("\\", "/").rpartition("/")[2][: limits.NAME_CHARACTERS] or "spec.arch"
+
+
 # ---------------------------------------------------------------- the specs that ship
 
 
@@ -279,6 +448,8 @@ def shipped() -> dict[str, Path]:
 def ships(name: str, module: Module) -> bool:
     """Whether what a file defines under a name is a network that ships."""
     path = shipped().get(name)
+    if path is not None and module.carried is not None:
+        return module.carried.ships and module.carried.name == path.name
     folder = module.source.folder
     if path is None or folder is None or path.name != Path(module.source.name).name:
         return False

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from archdsl.files import write_atomically
+from archdsl.files import staged, write_atomically
 
 
 def test_text_and_bytes_are_written(tmp_path: Path) -> None:
@@ -66,3 +66,44 @@ def test_what_cannot_be_written_says_its_name(tmp_path: Path, name: str) -> None
     with pytest.raises(OSError, match=r"\[Errno") as caught:
         write_atomically(tmp_path / name, "text")
     assert caught.value.filename == str(tmp_path / name)
+
+
+def test_staged_files_take_their_places_together_and_the_file_last(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").write_text("earlier")
+    (tmp_path / "a.onnx").chmod(0o640)
+    with staged(tmp_path / "a.onnx") as place:
+        assert place.name == "a.onnx"
+        place.write_text("new")
+        place.with_name("a.onnx.data").write_text("more")
+        assert (tmp_path / "a.onnx").read_text() == "earlier"
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.onnx": "new", "a.onnx.data": "more"}
+    assert stat.S_IMODE((tmp_path / "a.onnx").stat().st_mode) == 0o640
+
+
+def test_where_staging_fails_nothing_is_moved(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").write_text("earlier")
+
+    def interrupted() -> None:
+        with staged(tmp_path / "a.onnx") as place:
+            place.write_text("new")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.onnx": "earlier"}
+
+
+def test_staging_follows_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("earlier")
+    (tmp_path / "link").symlink_to("real")
+    with staged(tmp_path / "link") as place:
+        place.write_text("new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == "new"
+
+
+@pytest.mark.parametrize("name", ["", "none/a"])
+def test_staging_says_the_name_of_what_cannot_be_written(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OSError, match=r"regular file|No such file") as problem, staged(tmp_path / name):
+        raise AssertionError("it was entered")
+    assert problem.value.filename == str(tmp_path / name)

@@ -34,7 +34,7 @@ class Group(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class StagePlan:
     """A stage, worked out. It depends on nothing but the network and the stage's number."""
 
     number: int
@@ -50,7 +50,7 @@ class Plan:
     """The normalizations that keep their running statistics."""
 
 
-def plan(graph: Graph, number: int) -> Plan:
+def plan(graph: Graph, number: int) -> StagePlan:
     """What a stage of a network without errors comes to.
 
     What a part of the recipe names trains, and nothing else does. Of several parts that hold a layer the innermost
@@ -79,7 +79,7 @@ def plan(graph: Graph, number: int) -> Plan:
             statistics.add(node.index)
     groups = [group for path, nodes in found.items() for group in _groups(path, parts[path], stage.settings, nodes)]
     epochs = stage.settings.get("epochs")
-    return Plan(
+    return StagePlan(
         number,
         stage.name,
         stage.doc,
@@ -91,7 +91,7 @@ def plan(graph: Graph, number: int) -> Plan:
     )
 
 
-def held(graph: Graph, stage: Plan) -> tuple[str, ...]:
+def held(graph: Graph, stage: StagePlan) -> tuple[str, ...]:
     """The largest modules and layers in which a stage trains nothing, by their paths, in the order of the network."""
     trained: set[str] = set()
     for node in graph.nodes:

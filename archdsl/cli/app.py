@@ -20,6 +20,7 @@ from archdsl.cli import (
     draw,
     explain,
     explain_count,
+    export,
     field,
     fmt,
     lint,
@@ -28,6 +29,7 @@ from archdsl.cli import (
     see,
     sizes,
     stages,
+    transfer,
 )
 from archdsl.cli import compile as compile_
 from archdsl.cli import list as list_
@@ -96,7 +98,8 @@ def _archdsl(
 ) -> None:
     """Neural networks written as text: checked, reported, drawn, and compiled into torch modules.
 
-    NET is a network that ships (resnet50), a file with one network, or file.arch::name.
+    NET is a network that ships (resnet50), a file with one network, file.arch::name, or a file of weights that carries
+    its network (model.safetensors).
     Exit codes: 0 clean, 1 findings, 2 wrong usage.
     """
 
@@ -119,6 +122,8 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "see": see.command,
     "explain": explain.command,
     "explain-count": explain_count.command,
+    "export": export.command,
+    "transfer": transfer.command,
 }
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)

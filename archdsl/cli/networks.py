@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from archdsl.cli.terminal import show_findings
+from archdsl.cli.terminal import note, show_findings
+from archdsl.diagnostics.escape import printable
 from archdsl.diagnostics.model import nearest
 from archdsl.errors import ArchError
 from archdsl.layers.catalog import STANDARD
@@ -26,7 +27,13 @@ def opened(spec: str, parameters: Sequence[str] | None, inputs: Sequence[str] | 
         SpecError: where a file has errors that leave no network to choose.
     """
     module, name = locate(spec)
-    return network(module, name, parameters, inputs)
+    found = network(module, name, parameters, inputs)
+    if module.saved is not None:
+        from archdsl.reports.carried import changes
+
+        if changed := changes(network(module, name)):
+            note(f"the spec has changed since {printable(spec)} was saved; it is taken as it was\n{changed}\n")
+    return found
 
 
 def sound(spec: str, parameters: Sequence[str] | None, inputs: Sequence[str] | None) -> Network:

@@ -44,12 +44,15 @@ def output_ending_in(*endings: str) -> Callable[[Path], Path]:
 
     def checked(path: Path) -> Path:
         if path.suffix.lower() not in endings:
-            raise typer.BadParameter(
-                f"{path} must end in {' or '.join([', '.join(endings[:-1]), endings[-1]][len(endings) == 1 :])}"
-            )
+            raise typer.BadParameter(f"{path} must end in {_listed(endings)}")
         return writable(path)
 
     return checked
+
+
+def _listed(words: Sequence[str]) -> str:
+    *most, last = words
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def writable(path: Path) -> Path:
@@ -65,7 +68,7 @@ Spec = Annotated[
     str,
     typer.Argument(
         metavar="NET",
-        help="A network that ships, a file with one network, or file.arch::name.",
+        help="A network that ships, a file with one network, file.arch::name, or weights with their network.",
         autocompletion=_completing(_shipped),
     ),
 ]

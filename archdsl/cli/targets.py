@@ -16,7 +16,7 @@ from archdsl.cli.paths import specs
 from archdsl.cli.terminal import put, show_findings
 from archdsl.diagnostics.model import Diagnostic, error
 from archdsl.errors import NotFoundError, SpecError
-from archdsl.loading import buildable, chosen, locate
+from archdsl.loading import buildable, chosen, is_saved, locate
 from archdsl.project import Module
 from archdsl.source import Span
 
@@ -60,7 +60,10 @@ def modules(targets: Sequence[str]) -> Iterator[Target]:
 
     for target in targets:
         path, separator, name = target.rpartition("::")
-        if separator:
+        if is_saved(target):
+            module, name = locate(target)
+            yield Target(module, (name,), None)
+        elif separator:
             module = module_of(path)
             try:
                 yield Target(module, (chosen(module, name),), None)

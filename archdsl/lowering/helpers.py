@@ -175,12 +175,12 @@ class WindowAttention(nn.Module):
         x = x.view(batch, rows, size, columns, size, features).permute(0, 1, 3, 2, 4, 5)
         x = x.reshape(-1, size * size, features)
         qkv = nn.functional.linear(x, self.qkv.weight, self.bias())
-        qkv = qkv.reshape(len(x), size * size, 3, heads, features // heads).permute(2, 0, 3, 1, 4)
+        qkv = qkv.reshape(x.shape[0], size * size, 3, heads, features // heads).permute(2, 0, 3, 1, 4)
         scores = self.products(qkv[0], qkv[1]) + biases
         if any(shifts):
             scores = scores.view(batch, rows * columns, heads, size * size, size * size)
             scores = (scores + mask.unsqueeze(1).unsqueeze(0)).view(-1, heads, size * size, size * size)
-        x = scores.softmax(dim=-1).matmul(qkv[2]).transpose(1, 2).reshape(len(x), size * size, features)
+        x = scores.softmax(dim=-1).matmul(qkv[2]).transpose(1, 2).reshape(x.shape[0], size * size, features)
         x = self.proj(x)
         x = x.view(batch, rows, columns, size, size, features).permute(0, 1, 3, 2, 4, 5)
         x = x.reshape(batch, rows * size, columns * size, features)

@@ -11,7 +11,7 @@ from archdsl.errors import ArchError
 from archdsl.reports.numbers import clean, percent, thousands
 
 if TYPE_CHECKING:
-    from archdsl.analyses.stages import Plan
+    from archdsl.analyses.stages import StagePlan
     from archdsl.network import Network
 
 SCHEMA_VERSION = "1.0"
@@ -68,7 +68,7 @@ def build_stages(network: Network) -> StagesReport:
     )
 
 
-def _stage(network: Network, stage: Plan) -> StageReport:
+def _stage(network: Network, stage: StagePlan) -> StageReport:
     groups = tuple(
         [
             GroupReport(

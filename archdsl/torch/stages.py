@@ -9,11 +9,11 @@ from archdsl.errors import ArchError
 if TYPE_CHECKING:
     from torch import nn
 
-    from archdsl.analyses.stages import Plan
+    from archdsl.analyses.stages import StagePlan
     from archdsl.graph import Graph
 
 
-def enter(model: nn.Module, graph: Graph, stage: Plan) -> list[dict[str, Any]]:
+def enter(model: nn.Module, graph: Graph, stage: StagePlan) -> list[dict[str, Any]]:
     """Puts a module of a network into a stage, whatever it was in before, and gives its groups of parameters.
 
     Each has `params`, `lr`, the path as `name`, and `weight_decay` where the recipe says it; always in one order, so

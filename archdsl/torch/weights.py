@@ -164,6 +164,8 @@ def _read(backbone: Backbone, folder: Path | None) -> tuple[State, str]:
 
 def _reason(problem: BaseException) -> str:
     text = str(problem.reason) if isinstance(problem, URLError) else str(problem)
+    if text.startswith("Weights only load failed"):  # torch goes on to advise what runs code of the file
+        return "it is no file of torch's, or holds more than tensors"
     return text.partition("\n")[0] or type(problem).__name__
 
 
