@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from archdsl.reports.schema import Report
     from archdsl.reports.sizes import SizesReport
     from archdsl.reports.units import LayerField
+    from archdsl.torch.preprocessing import Transforms
 
 
 _UNREADABLE = frozenset({"unclosed", "unopened", "too-deep", "too-large"})
@@ -121,6 +122,10 @@ class Network:
                 from archdsl.analyses import pretrained
 
                 found += pretrained.problems(self.graph)
+            if self.graph.backbones or self.graph.preprocess is not None:
+                from archdsl.analyses import mismatches
+
+                found += islice(mismatches.problems(self.graph, bool(self.inputs)), limits.PROBLEMS)
             if self.graph.recipe is not None:
                 from archdsl.analyses import stages
 
@@ -352,8 +357,26 @@ class Network:
             from archdsl.torch.weights import load
 
             folder = self.module.source.folder
-            load(self.graph, module, None if folder is None else Path(folder))
+            load(self.graph, module, None if folder is None else Path(folder), _shipped_program)
         return module
+
+    def transforms(
+        self, train: bool = False, *, augment: str | None = None, flip: float = 0.5, input: str | None = None
+    ) -> Transforms:
+        """What makes of an image what the network expects: for inference, or with `train` for training.
+
+        It is a callable of `torchvision.transforms.v2`. `augment` is a further policy of training: "auto", "rand",
+        "trivial" or "augmix"; `flip` how often images are mirrored there; `input` the input that is meant, of several.
+
+        Raises:
+            SpecError: where the network has errors.
+            NotFoundError: where it has no such input.
+            ArchError: where the input takes no images, or training needs a size that is open.
+            WeightsError: where the weights are timm's and that is not installed.
+        """
+        from archdsl.torch.preprocessing import transforms_of
+
+        return transforms_of(self.checked().graph, input, train, augment, flip)
 
     def _repr_html_(self) -> str:
         from archdsl.reports.notebook import notebook
@@ -367,3 +390,11 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in self.__dict__.items() if k in ("module", "name", "catalog", "arguments", "inputs")}
+
+
+def _shipped_program(name: str, arguments: Mapping[str, object]) -> Program:
+    """The source of a network that ships."""
+    from archdsl import project
+    from archdsl.layers.catalog import STANDARD
+
+    return Network(project.open_shipped(project.shipped()[name]), name, STANDARD, arguments).program
