@@ -122,16 +122,20 @@ class Network:
                 from archdsl.analyses import pretrained
 
                 found += pretrained.problems(self.graph)
-            if self.graph.backbones or self.graph.preprocess is not None:
+            if self.graph.preprocess is not None:
                 from archdsl.analyses import mismatches
 
-                found += islice(mismatches.problems(self.graph, bool(self.inputs)), limits.PROBLEMS)
+                found += mismatches.impossible(self.graph, self.graph.preprocess, bool(self.inputs))
             if self.graph.recipe is not None:
                 from archdsl.analyses import stages
 
                 found += islice(stages.problems(self.graph), limits.PROBLEMS)
             if self.elaboration.expectations:
                 found += contracts(self.elaboration, self.counts, self.fields, lambda name: self._questions(name))
+            if self.graph.backbones and not any(finding.is_error for finding in found):
+                from archdsl.analyses import mismatches
+
+                found += islice(mismatches.differences(self.graph), limits.PROBLEMS)
         return in_order(found)
 
     @cached_property

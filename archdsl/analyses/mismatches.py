@@ -26,15 +26,9 @@ https://pytorch.org/blog/how-to-train-state-of-the-art-models-using-torchvision-
 """
 
 
-def problems(graph: Graph, is_sized: bool = False) -> Iterator[Diagnostic]:
-    """The findings about a network's images. `is_sized`: whether the size of the input is given from outside."""
-    settings = graph.preprocess
-    if settings is not None:
-        found = [*slips(settings), *_impossible(graph, settings, is_sized)]
-        yield from found
-        if found:
-            return
-    said = stated(settings)
+def differences(graph: Graph) -> Iterator[Diagnostic]:
+    """Where what a sound network does with its images is not what the weights inside it were trained with."""
+    settings, said = graph.preprocess, stated(graph.preprocess)
     sights = [(each, known) for each in seen(graph) if (known := published(each.backbone)) is not None]
     for each, known in sights:
         if settings is not None and ("mean" in said or "std" in said):
@@ -48,8 +42,12 @@ def problems(graph: Graph, is_sized: bool = False) -> Iterator[Diagnostic]:
 # ---------------------------------------------------------------- what cannot be
 
 
-def _impossible(graph: Graph, settings: Settings, is_sized: bool) -> Iterator[Diagnostic]:
-    """Numbers that do not go together, or with the input."""
+def impossible(graph: Graph, settings: Settings, is_sized: bool = False) -> Iterator[Diagnostic]:
+    """Words and numbers of a statement that cannot be, do not go together, or not with the input.
+
+    `is_sized`: whether the size of the input is given from outside; then it is none of the statement's.
+    """
+    yield from slips(settings)
     ports, said = image_ports(graph), stated(settings)
     if not ports:
         message = "preprocess is about images, and no input of this network takes any"
@@ -82,9 +80,10 @@ def _counts(ports: tuple[GraphInput, ...], settings: Settings, said: dict[str, A
             continue
         if len(values) not in channels:
             port = ports[0]
-            label = Label(port.span, f"images of {port.tensor.dims[0]} channels")
-            message = f"`{word}` has {len(values)} numbers, and the images have {port.tensor.dims[0]} channels"
-            help = "give one number for each channel, or a single one for all"
+            count = "1 channel" if port.tensor.dims[0] == 1 else f"{port.tensor.dims[0]} channels"
+            label = Label(port.span, f"images of {count}")
+            message = f"`{word}` has {len(values)} numbers, and the images have {count}"
+            help = f"give one number for each channel, or a single one for all: `{word}={values[0]:g}`"
             yield error("bad-preprocess", message, setting.span, labels=[label], help=help)
 
 

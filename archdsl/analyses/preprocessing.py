@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archdsl import weights
+from archdsl.analyses.training import around
+from archdsl.graph import Value
 from archdsl.weights import Preprocessing
 
 if TYPE_CHECKING:
-    from archdsl.graph import Backbone, Graph, GraphInput, Value
+    from archdsl.graph import Backbone, Graph, GraphInput
     from archdsl.layers.tensor import Size, Tensor
 
 KEEPING = frozenset({"upsample", "pad", "crop"})
@@ -61,28 +63,23 @@ def image_ports(graph: Graph) -> tuple[GraphInput, ...]:
 
 def seen(graph: Graph) -> tuple[Seen, ...]:
     """Which networks inside look at which inputs, in the order of `graph.backbones`."""
-    ports = {port.value: port for port in image_ports(graph)}
-    found: dict[tuple[str, Value], Seen] = {}
-    for backbone in graph.backbones:
-        if backbone.weights is None:
+    known = {backbone.path: backbone for backbone in graph.backbones if backbone.weights is not None}
+    if not known:
+        return ()
+    images: dict[Value, GraphInput] = {port.value: port for port in image_ports(graph)}
+    found: dict[str, dict[Value, Seen]] = {path: {} for path in known}
+    for node in graph.nodes:
+        looked = [value for value in node.inputs if value in images]
+        if not looked:
             continue
-        prefix = f"{backbone.path}."
-        for node in graph.nodes:
-            if not node.path.startswith(prefix):
-                continue
-            for value in node.inputs:
+        if node.layer.word in KEEPING and node.inputs[0] in images:
+            images[Value(node.index)] = images[node.inputs[0]]
+        for backbone in around(node, known):
+            prefix = f"{backbone.path}."
+            for value in looked:
                 if not graph.nodes[value.node].path.startswith(prefix):
-                    port = ports.get(_origin(graph, value))
-                    if port is not None:
-                        found.setdefault((backbone.path, value), Seen(backbone, port, graph.tensor(value)))
-    return tuple(found.values())
-
-
-def _origin(graph: Graph, value: Value) -> Value:
-    """Of which value this is the same image, perhaps in another size."""
-    while (node := graph.nodes[value.node]).layer.word in KEEPING:
-        value = node.inputs[0]
-    return value
+                    found[backbone.path].setdefault(value, Seen(backbone, images[value], graph.tensor(value)))
+    return tuple([each for path in known for each in found[path].values()])
 
 
 def expected(graph: Graph, port: GraphInput, said: Mapping[str, Any], lookup: Lookup = published) -> Expected:

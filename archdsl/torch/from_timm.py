@@ -122,17 +122,29 @@ def fitting(backbone: Backbone, name: str, model: nn.Module, config: Any, shippe
             continue
         found = agreement(ours, model, pairs, image)
         if found.holds:
-            heads = _heads(config)
-            return {here: theirs[there] for here, there in pairs.items() if not there.startswith(heads)}
-        closest = found if closest is None or found.difference < closest.difference else closest
+            return _taken(ours.state_dict(), theirs, pairs, _heads(config))
+        closest = min(closest or found, found)
     where = f"{backbone.span}: the weights {name} of timm do not fit {backbone.network}"
     if closest is None:
         listed = "".join(f"\n  {line}" for line in _unlike(ours.state_dict(), theirs))
         raise WeightsError(f"{where}; timm's network has other tensors:{listed}")
+    far = f" by {closest.difference:.2g} of their range" if closest.difference < 1 else ""
     raise WeightsError(
-        f"{where}: timm's network computes otherwise. With the same weights and the same image the results differ by "
-        f"{closest.difference:.1%}; take weights of a network that is built alike"
+        f"{where}: timm's network computes otherwise. With the same weights and the same image the results differ"
+        f"{far}; take weights of a network that is built alike"
     )
+
+
+def _taken(ours: State, theirs: State, pairs: Pairs, heads: tuple[str, ...]) -> State:
+    """What the network that ships takes: its partners' numbers in its own shapes. What no training sets is its own."""
+    taken = {}
+    for here, tensor in ours.items():
+        there = pairs.get(here)
+        if there is None and not tensor.is_floating_point():
+            taken[here] = tensor
+        elif there is not None and not there.startswith(heads):
+            taken[here] = theirs[there].reshape(tensor.shape)
+    return taken
 
 
 # ---------------------------------------------------------------- what timm knows
@@ -256,7 +268,7 @@ def agreement(ours: nn.Module, theirs: nn.Module, pairs: Pairs, image: Tensor) -
         for here, there in pairs.items():
             own[here].copy_(given[there].reshape(own[here].shape))
         is_small = sum(each.numel() for each in ours.parameters()) <= IN_DOUBLE
-        kind, limit = (torch.float64, 1e-6) if is_small else (torch.float32, 1e-3)
+        kind, limit = (torch.float64, 1e-6) if is_small else (torch.float32, 1e-4)
         before = next(theirs.parameters()).dtype
         mine, yours = ours.to(kind)(image.to(kind)), theirs.to(kind)(image.to(kind))
         theirs.to(before)
@@ -264,7 +276,8 @@ def agreement(ours: nn.Module, theirs: nn.Module, pairs: Pairs, image: Tensor) -
     if not isinstance(mine, torch.Tensor) or not isinstance(yours, torch.Tensor) or mine.shape != yours.shape:
         return Agreement(float("inf"), limit)
     scale = float(yours.abs().max()) or 1.0
-    return Agreement(float((mine - yours).abs().max()) / scale, limit)
+    difference = float((mine - yours).abs().max()) / scale
+    return Agreement(difference if difference == difference else float("inf"), limit)
 
 
 def _by_name(ours: State, theirs: State) -> Pairs | None:
