@@ -6,6 +6,7 @@ The library, the command line, notebooks and editors all use this.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -19,13 +20,14 @@ from archdsl.analyses.training import Frozen, frozen
 from archdsl.collector import make_room, paused
 from archdsl.diagnostics.model import Diagnostic, in_order
 from archdsl.elaborate.elaborator import Elaboration, elaborate
-from archdsl.errors import ArchError, SpecError
+from archdsl.errors import ArchError, NotFoundError, SpecError
 
 if TYPE_CHECKING:
     from torch import nn
 
     from archdsl.analyses.devices import Device
     from archdsl.analyses.sizes import AxisSizes
+    from archdsl.analyses.stages import Plan
     from archdsl.elaborate.values import Question
     from archdsl.graph import Graph
     from archdsl.layers.applied import Counts
@@ -62,12 +64,15 @@ class Network:
         catalog: Catalog,
         arguments: Mapping[str, object] | None = None,
         inputs: Mapping[str, Tensor] | None = None,
+        number: int | None = None,
     ) -> None:
         self.module = module
         self.name = name
         self.catalog = catalog
         self.arguments = dict(arguments or {})
         self.inputs = dict(inputs or {})
+        self.number = number
+        """Of the stage of its recipe that it is in; None before the first."""
 
     # ------------------------------------------------------------ phases
 
@@ -77,10 +82,11 @@ class Network:
         with paused():
             return elaborate(self.module, self.name, self.catalog, self.arguments, self.inputs)
 
-    @property
+    @cached_property
     def graph(self) -> Graph:
         """The network written out; of one with errors, as far as it goes."""
-        return self.elaboration.graph
+        graph = self.elaboration.graph
+        return graph if self.number is None else replace(graph, stage=self.number)
 
     @property
     def steps(self) -> int:
@@ -101,7 +107,7 @@ class Network:
 
     @cached_property
     def frozen(self) -> Frozen:
-        """What does not train: parts of the networks inside it."""
+        """What does not train: parts of the networks inside it, and what the stage that it is in leaves out."""
         return frozen(self.graph)
 
     @cached_property
@@ -171,7 +177,64 @@ class Network:
 
     def at(self, inputs: Mapping[str, Tensor]) -> Network:
         """The same network with other shapes for its inputs, by their names."""
-        return Network(self.module, self.name, self.catalog, self.arguments, inputs)
+        return Network(self.module, self.name, self.catalog, self.arguments, inputs, self.number)
+
+    # ------------------------------------------------------------ stages of training
+
+    @property
+    def stages(self) -> tuple[Plan, ...]:
+        """The stages of its recipe, each worked out; none without a recipe.
+
+        Raises:
+            SpecError: where the network has errors.
+        """
+        recipe = self.checked().graph.recipe
+        return () if recipe is None else tuple([self.stage(number) for number in range(len(recipe.stages))])
+
+    def stage(self, stage: int | str) -> Plan:
+        """A stage of its recipe, by its number, from 0 up, or its name. It depends on nothing else.
+
+        Raises:
+            SpecError: where the network has errors.
+            NotFoundError: where it has no such stage.
+        """
+        from archdsl.analyses.stages import plan
+
+        recipe = self.checked().graph.recipe
+        names = [] if recipe is None else [each.name for each in recipe.stages]
+        if isinstance(stage, int) and 0 <= stage < len(names):
+            return plan(self.graph, stage)
+        if stage in names:
+            return plan(self.graph, names.index(str(stage)))
+        if not names:
+            raise NotFoundError(f"{self.name} has no recipe; write one: `recipe {{ finetune {{ all lr=1e-4 }} }}`")
+        known = f"it has {len(names)}, from 0 up: {', '.join(names)}"
+        raise NotFoundError(f"{self.name} has no stage {stage}; {known}")
+
+    def at_stage(self, stage: int | str) -> Network:
+        """The same network in a stage of its recipe: what is reported and compiled is as that stage has it.
+
+        Raises:
+            SpecError: where the network has errors.
+            NotFoundError: where it has no such stage.
+        """
+        number = self.stage(stage).number
+        return Network(self.module, self.name, self.catalog, self.arguments, self.inputs, number)
+
+    def parameter_groups(self, stage: int | str, model: nn.Module) -> list[dict[str, Any]]:
+        """Puts a compiled module into a stage, and gives what an optimizer of torch takes for it.
+
+        What the stage does not train is frozen, its statistics too; what it does, thawed. It does not matter in which
+        stage the module was before.
+
+        Raises:
+            SpecError: where the network has errors.
+            NotFoundError: where it has no such stage.
+            ArchError: where the module is of another network.
+        """
+        from archdsl.torch.stages import enter
+
+        return enter(model, self.graph, self.stage(stage))
 
     # ------------------------------------------------------------ what comes of it
 
@@ -393,7 +456,8 @@ class Network:
         return f"<Network {self.name}{arguments}{state}>"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k in ("module", "name", "catalog", "arguments", "inputs")}
+        kept = ("module", "name", "catalog", "arguments", "inputs", "number")
+        return {name: value for name, value in self.__dict__.items() if name in kept}
 
 
 def _shipped_program(name: str, arguments: Mapping[str, object]) -> Program:

@@ -69,6 +69,8 @@ class Weights(NamedTuple):
     """The smallest height and width in pixels that the network takes; None where torchvision does not say."""
     min_frames: int | None = None
     """The fewest frames of a video that the network takes; None where torchvision does not say."""
+    eps: float | None = None
+    """What torchvision sets the epsilon of its frozen batch normalizations to with these; None where it leaves it."""
     license: str | None = None
     """Where the license is that the weights have of their own, if they do; such a one may forbid commercial use."""
     default: bool = False

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from archdsl import limits
 from archdsl.diagnostics.model import Diagnostic, Label, error, nearest
 
 if TYPE_CHECKING:
     from archdsl.graph import Graph, Node, Part, Setting, Settings, Stage
+    from archdsl.source import Span
 
 NORMS = ("train", "affine", "frozen")
 """What a stage may say of normalizations by running statistics, as `bn=` of a network inside does."""
@@ -62,7 +64,6 @@ def plan(graph: Graph, number: int) -> Plan:
     found: dict[str, list[Node]] = {path: [] for path in parts}
     parameters: set[int] = set()
     statistics: set[int] = set()
-    firsts: dict[str, bool] = {}
     for node in graph.nodes:
         has_weights, tracks = bool(graph.applied[node.index].weights), node.layer.tracks
         if not has_weights and not tracks:
@@ -72,7 +73,7 @@ def plan(graph: Graph, number: int) -> Plan:
         held = around is None or parts[around].settings.get("freeze") is True
         if has_weights and (held or own_parameters or (tracks and norms == "frozen")):
             parameters.add(node.index)
-        elif has_weights and around is not None and not firsts.setdefault(node.path, node.reused):
+        elif has_weights and around is not None and not node.reused:
             found[around].append(node)
         if tracks and (held or own_statistics or norms != "train"):
             statistics.add(node.index)
@@ -90,15 +91,37 @@ def plan(graph: Graph, number: int) -> Plan:
     )
 
 
+def held(graph: Graph, stage: Plan) -> tuple[str, ...]:
+    """The largest modules and layers in which a stage trains nothing, by their paths, in the order of the network."""
+    trained: set[str] = set()
+    for node in graph.nodes:
+        weights, tracks = graph.applied[node.index].weights, node.layer.tracks
+        if (weights and node.index not in stage.parameters) or (tracks and node.index not in stage.statistics):
+            path = node.path
+            while path and path not in trained:
+                trained.add(path)
+                path = path.rpartition(".")[0]
+    found: dict[str, None] = {}
+    for node in graph.nodes:
+        if node.path in trained or not (graph.applied[node.index].weights or node.layer.tracks):
+            continue
+        path = node.path
+        while (outer := path.rpartition(".")[0]) and outer not in trained:
+            path = outer
+        found[path] = None
+    return tuple(found)
+
+
 def _groups(path: str, part: Part, around: Settings, nodes: Sequence[Node]) -> Iterator[Group]:
     """The layers of a part at one rate, or where it decays with depth, those of each child at its own."""
+    if not nodes:
+        return
     lr = float(part.settings.get("lr", around.get("lr")))
     decay = part.settings.get("weight_decay", around.get("weight_decay"))
     weight_decay = None if decay is None else float(decay)
     factor = part.settings.get("layer_decay")
     if factor is None:
-        if nodes:
-            yield Group(path, lr, weight_decay, tuple([node.index for node in nodes]))
+        yield Group(path, lr, weight_decay, tuple([node.index for node in nodes]))
         return
     children: dict[str, list[int]] = {}
     prefix = f"{path}." if path else ""
@@ -118,6 +141,10 @@ def _by_itself(graph: Graph, node: Node) -> tuple[bool, bool]:
             parameters |= held or (backbone.norms == "frozen" and node.layer.tracks)
             statistics |= held or backbone.norms != "train"
     return parameters, statistics
+
+
+def _said(graph: Graph, node: Node) -> Span | None:
+    return next((each.span for each in graph.backbones if node.path.startswith(f"{each.path}.")), None)
 
 
 def _around(node: Node, parts: Mapping[str, Part]) -> str | None:
@@ -144,6 +171,8 @@ class _Content:
     """Those of them that are frozen in every stage."""
     norms: int = 0
     """Those of them that are normalizations by running statistics."""
+    by: Span | None = None
+    """Where it is said of one of them that it is frozen."""
 
 
 def _contents(graph: Graph) -> dict[str, _Content]:
@@ -162,6 +191,8 @@ def _contents(graph: Graph) -> dict[str, _Content]:
             if (content := known.get(path)) is not None:
                 content.layers += 1
                 content.fixed += fixed
+                if fixed:
+                    content.by = _said(graph, node)
                 content.norms += node.layer.tracks
             if not path:
                 break
@@ -180,6 +211,12 @@ def problems(graph: Graph) -> Iterator[Diagnostic]:
     if not recipe.stages:
         help = "write one, as `finetune epochs=10 { all lr=1e-4 }`"
         yield error("empty-stage", "this recipe has no stages", recipe.span, help=help)
+    if len(recipe.stages) * len(graph.nodes) > limits.STEPS:
+        message = (
+            f"{len(recipe.stages):,} stages of {len(graph.nodes):,} layers are more than {limits.STEPS:,} together"
+        )
+        yield error("too-large", message, recipe.span, help="write fewer stages")
+        return
     known = _contents(graph)
     names: dict[str, Stage] = {}
     for stage in recipe.stages:
@@ -221,16 +258,18 @@ def _parts(stage: Stage, known: Mapping[str, _Content]) -> Iterator[Diagnostic]:
 
 def _trained(part: Part, content: _Content, norms: object) -> Iterator[Diagnostic]:
     """A finding where nothing in a part can train."""
+    labels: list[Label] = []
     if not content.layers:
         message, help = f"nothing in `{part.path}` has parameters", "leave the line out"
     elif content.fixed == content.layers:
         message = f"`{part.path}` is frozen in every stage"
+        labels = [Label(content.by, "frozen here")] if content.by is not None else []
         help = "take it out of `freeze=`; what no stage names does not train anyway"
     elif norms == "frozen" and content.norms == content.layers:
         message, help = f"`{part.path}` is all normalization, and this stage has `bn=frozen`", "leave the line out"
     else:
         return
-    yield error("empty-stage", message, part.span, help=help)
+    yield error("empty-stage", message, part.span, labels=labels, help=help)
 
 
 def _unknown(settings: Settings, words: Sequence[str], what: str) -> Iterator[Diagnostic]:

@@ -12,7 +12,22 @@ import typer
 from typer.core import TyperGroup
 
 import archdsl
-from archdsl.cli import build, check, cost, diff, draw, explain, explain_count, field, fmt, lint, memory, report, sizes
+from archdsl.cli import (
+    build,
+    check,
+    cost,
+    diff,
+    draw,
+    explain,
+    explain_count,
+    field,
+    fmt,
+    lint,
+    memory,
+    report,
+    sizes,
+    stages,
+)
 from archdsl.cli import compile as compile_
 from archdsl.cli import list as list_
 from archdsl.cli.terminal import FINDINGS, USAGE, complain, show_findings
@@ -97,6 +112,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "sizes": sizes.command,
     "field": field.command,
     "memory": memory.command,
+    "stages": stages.command,
     "cost": cost.command,
     "diff": diff.command,
     "explain": explain.command,

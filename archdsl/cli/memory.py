@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from archdsl.cli.networks import sound
-from archdsl.cli.options import Inputs, Parameters, Spec, choice
+from archdsl.cli.networks import sound, staged
+from archdsl.cli.options import Inputs, Parameters, Spec, Stage, choice
 from archdsl.cli.terminal import put
 
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
@@ -42,6 +42,7 @@ def command(
     format: Annotated[str, choice("--format", "How it is printed.", ("text", "json"))] = "text",
     inputs: Inputs = None,
     parameters: Parameters = None,
+    stage: Stage = None,
 ) -> None:
     """Say what a network holds in memory over time.
 
@@ -51,5 +52,5 @@ def command(
     budget = None if fits is None else size(fits)
     from archdsl.reports.memory import render
 
-    found = sound(net, parameters, inputs).memory(batch, dtype, optimizer, device, budget)  # type: ignore[arg-type]
+    found = staged(sound(net, parameters, inputs), stage).memory(batch, dtype, optimizer, device, budget)  # type: ignore[arg-type]
     put(found.model_dump_json(indent=2) + "\n" if format == "json" else render(found))

@@ -38,6 +38,18 @@ def sound(spec: str, parameters: Sequence[str] | None, inputs: Sequence[str] | N
     return approved(opened(spec, parameters, inputs))
 
 
+def staged(found: Network, stage: str | None) -> Network:
+    """The network in the stage of its recipe that `--stage` names.
+
+    Raises:
+        SpecError: where it has errors.
+        NotFoundError: where it has no such stage.
+    """
+    if stage is None:
+        return found
+    return found.at_stage(int(stage) if stage.isascii() and stage.isdigit() and len(stage) < 10 else stage)
+
+
 def approved(found: Network) -> Network:
     """The network, once it is seen to have no errors; its warnings are shown.
 

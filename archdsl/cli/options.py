@@ -77,6 +77,10 @@ Inputs = Annotated[
         "--input", metavar="[NAME=]SHAPE", help="The shape of the input, 3x320x320; of one of several, rgb=3x224x224."
     ),
 ]
+Stage = Annotated[
+    str | None,
+    typer.Option("--stage", metavar="STAGE", help="The stage of its recipe, by name or by number from 0 up."),
+]
 Depth = Annotated[int | None, typer.Option("--depth", min=0, metavar="N", help="How deep modules are opened.")]
 Batch = Annotated[int, typer.Option("--batch", min=1, max=2**31, metavar="N", help="Samples to count for.")]
 RULES = ("torchvision", "all", "macs")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-from archdsl.cli.networks import sound
-from archdsl.cli.options import Batch, Depth, Inputs, Parameters, Spec, choice
+from archdsl.cli.networks import sound, staged
+from archdsl.cli.options import Batch, Depth, Inputs, Parameters, Spec, Stage, choice
 from archdsl.cli.terminal import colored, put
 from archdsl.reports import FORMATS, renderer
 
@@ -18,11 +18,12 @@ def command(
     inputs: Inputs = None,
     batch: Batch = 1,
     parameters: Parameters = None,
+    stage: Stage = None,
 ) -> None:
     """Print sizes and costs of every layer.
 
     Shapes, receptive fields, parameters and multiply-accumulates; the table folds repeats.
     """
-    report = sound(net, parameters, inputs).report(batch=batch)
+    report = staged(sound(net, parameters, inputs), stage).report(batch=batch)
     extra = {"color": colored(sys.stdout)} if format == "table" else {}
     put(renderer(format)(report, depth=depth, **extra))

@@ -19,6 +19,8 @@ FONT = "Helvetica,Arial,sans-serif"
 INNER, GREY, LINE, SOFT = "#465160", "#66717F", "#8894A3", "#CBD3DC"
 LEVELS = ("#F5F7F9", "#FFFFFF")
 """The ground of clusters, by level in turn."""
+FROZEN = "frozen"
+"""What stands at the outermost parts of which nothing trains."""
 SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "maximum": "max", "minimum": "min"}
 NARROW, HALF = 15, 58
 """The characters of a line of a cluster's title, and the points left for it beside the middle."""
@@ -72,24 +74,33 @@ def _fill(graph: graphviz.Digraph, scene: Scene, paint: Paint, prefix: str) -> N
         graph.edge(prefix + edge.source, prefix + edge.target, weight="8" if edge.main else "1", **more)
 
 
-def _draw(graph: graphviz.Digraph, parts: tuple[Box | Cluster, ...], paint: Paint, level: int, prefix: str) -> None:
+def _draw(
+    graph: graphviz.Digraph,
+    parts: tuple[Box | Cluster, ...],
+    paint: Paint,
+    level: int,
+    prefix: str,
+    frozen: bool = False,
+) -> None:
+    """Draws parts; those of a `frozen` module need not say that they are."""
     for part in parts:
+        marks = [mark for mark in (part.note, FROZEN if part.cost.is_frozen and not frozen else "") if mark]
         if isinstance(part, Box):
-            graph.node(prefix + part.id, **_box(part, paint))
+            graph.node(prefix + part.id, **_box(part, paint, marks))
             continue
         with graph.subgraph(name=f"cluster_{prefix}{part.id}") as inner:
             inner.attr(
-                label=f"<{_title(part)}>", style="rounded,filled,dashed" if part.note else "rounded,filled",
+                label=f"<{_title(part, marks)}>", style="rounded,filled,dashed" if part.note else "rounded,filled",
                 fillcolor=LEVELS[level % 2], color=LINE if part.note else SOFT, penwidth="0.9",
                 labeljust="l", margin="12", tooltip=_plain(_told(part)),
             )  # fmt: skip
-            _draw(inner, part.parts, paint, level + 1, prefix)
+            _draw(inner, part.parts, paint, level + 1, prefix, frozen or part.cost.is_frozen)
 
 
-def _title(cluster: Cluster) -> str:
+def _title(cluster: Cluster, marks: list[str]) -> str:
     """Short lines at the left, so that what flows into the first box passes beside them; the repeat at the right."""
     call = textwrap.wrap(_cut(cluster.call), NARROW, break_long_words=False, break_on_hyphens=False)
-    lines = [_font(line, GREY, 8) for line in (*call, cluster.note) if line]
+    lines = [_font(line, GREY, 8) for line in (*call, *marks) if line]
     left = "".join(
         f'{line}<BR ALIGN="LEFT"/>' for line in [f'<FONT POINT-SIZE="10"><B>{_text(cluster.title)}</B></FONT>', *lines]
     )
@@ -101,7 +112,7 @@ def _title(cluster: Cluster) -> str:
     )
 
 
-def _box(box: Box, paint: Paint) -> dict[str, str]:
+def _box(box: Box, paint: Paint, marks: list[str]) -> dict[str, str]:
     tooltip = {"tooltip": _plain(_told(box))}
     if box.kind == "merge":
         sign = SIGNS.get(box.title, box.title)
@@ -122,7 +133,7 @@ def _box(box: Box, paint: Paint) -> dict[str, str]:
     fill = paint.fill(box)
     color = text_on(fill)
     below = [" · ".join(box.lines)] if box.kind == "layers" else [*box.lines, _totals(box) if not paint.measure else ""]
-    below += [paint.number(box), box.note]
+    below += [paint.number(box), *marks]
     title = f"<B>{_text(box.title)}</B>" if box.kind == "module" else _text(_cut(box.title))
     label = "  ".join([title, *_times(box.repeat)]) + _small(below, color if paint.measure else INNER)
     more: dict[str, str] = {"peripheries": "2"} if box.kind == "module" and box.repeat > 1 else {}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from archdsl.analyses.training import frozen
 from archdsl.graph import Value
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Parts:
         for output in graph.outputs:
             self.consumers.setdefault(output.value, []).append(OUTSIDE)
             self._last_use[output.value.node] = len(graph.nodes)
+        self._frozen = frozen(graph).parameters
         self._numbers: dict[object, int] = {}
         self._layers: dict[int, int] = {}
         self._signatures: dict[Part, int] = {}
@@ -167,7 +169,7 @@ class Parts:
         if part.activation is None:
             nodes = [self.graph.nodes[n] for n in part.nodes]
             sources = tuple([outer.setdefault(value, len(outer)) for value in nodes[0].inputs])
-            return (tuple([(self._layer(node.index), node.reused) for node in nodes]), sources)
+            return (tuple([(self._layer(n.index), n.reused, n.index in self._frozen) for n in nodes]), sources)
         wiring = []
         for inner in part.parts:
             flow = [

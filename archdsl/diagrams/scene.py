@@ -28,6 +28,13 @@ class Cost:
 
     parameters: int
     macs: int | None
+    trainable: int = 0
+    """The parameters among them that train."""
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether there is something to train, and none of it does."""
+        return self.parameters > 0 and not self.trainable
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +146,9 @@ class _Building:
         self.network = network
         # Sums over the nodes before each.
         self.parameters = list(accumulate([count.parameters for count in network.counts], initial=0))
+        held = network.frozen.parameters
+        trainable = [0 if number in held else count.parameters for number, count in enumerate(network.counts)]
+        self.trainable = list(accumulate(trainable, initial=0))
         self.macs = list(accumulate([count.macs or 0 for count in network.counts], initial=0))
         self.unknown = list(accumulate([count.macs is None for count in network.counts], initial=0))
         self.box_of: dict[int, Box] = {}
@@ -283,16 +293,17 @@ class _Building:
         return ", ".join([self.shapes[tensor] for tensor in tensors])
 
     def cost(self, parts: Iterable[Part]) -> Cost:
-        parameters = macs = unknown = 0
+        parameters = trainable = macs = unknown = 0
         for part in parts:
             rows = (
                 [(n, n + 1) for n in part.nodes] if part.activation is None else [(part.nodes[0], part.nodes[-1] + 1)]
             )
             for start, stop in rows:
                 parameters += self.parameters[stop] - self.parameters[start]
+                trainable += self.trainable[stop] - self.trainable[start]
                 macs += self.macs[stop] - self.macs[start]
                 unknown += self.unknown[stop] - self.unknown[start]
-        return Cost(parameters, None if unknown else macs)
+        return Cost(parameters, None if unknown else macs, trainable)
 
     def id(self, path: str) -> str:
         """A name in the DOT text: the path, of plain characters, each once."""

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from archdsl import limits, project
+from archdsl import weights as published
 from archdsl.diagnostics.model import nearest
 from archdsl.elaborate.binding import COMPACT
 from archdsl.elaborate.builder import NOTHING, Flow, ReachedError
@@ -15,6 +16,7 @@ from archdsl.elaborate.naming import Frame
 from archdsl.elaborate.ports import Entrance
 from archdsl.elaborate.values import MISSING, SILENT, Env, NetValue, Partial, describe
 from archdsl.graph import Activation, Backbone
+from archdsl.layers.applied import Applied
 from archdsl.source import Span
 from archdsl.syntax import tree
 
@@ -285,10 +287,33 @@ class Networks:
         at = argument.value if argument is not None else call
         span = Span(where.source, at.start, at.end)
         known_as, ships = shipped or word, shipped is not None
+        found = published.find(known_as, given.weights) if ships and given.weights else None
+        if found is not None and found.eps is not None:
+            if "bn" in further and given.norms == "train":
+                message = f"the normalizations of {known_as} are frozen in the weights {found.name}, at an eps of 0"
+                self.report("bad-argument", message, further["bn"][0], env, help="write `bn=frozen`, or leave it out")
+                return False
+            self.at_eps(index, found.eps)
+            given = given._replace(norms="frozen" if given.norms == "train" else given.norms)
         said = Backbone(module.path, known_as, given.until, given.weights, given.frozen, given.norms, ships, span)
         if given.weights is not None or given.frozen or given.norms != "train":
             builder.backbones.insert(self.place(said), said)
         return not missing
+
+    def at_eps(self, index: int, eps: float) -> None:
+        """Gives the normalizations of a network, by its activation's number, the epsilon that its weights are for."""
+        builder = self.builder
+        first, path = builder.starts[index], builder.activations[index].path
+        changed: dict[int, Applied] = {}
+        self.walker.modules.replayer.forget(first)
+        for node in builder.nodes[first:]:
+            if node.layer.tracks and node.path.startswith(f"{path}."):
+                applied = builder.applied[node.index]
+                if id(applied) not in changed:
+                    layer = node.layer.model_copy(update={"eps": eps})
+                    changed[id(applied)] = Applied(layer, applied.inputs, applied.outputs)
+                builder.applied[node.index] = changed[id(applied)]
+                builder.nodes[node.index] = node._replace(layer=changed[id(applied)].layer)
 
     def place(self, said: Backbone) -> int:
         """Where it stands: before those inside it, behind all others."""

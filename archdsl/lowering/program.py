@@ -6,6 +6,7 @@ import keyword
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from archdsl.analyses.stages import held, plan
 from archdsl.diagnostics.escape import printable
 from archdsl.layers.call import Call, Initializer, literal
 from archdsl.lowering.classes import DEFAULTS, Class, Classes, Instance, Made, Sequence, Tree, options_of, outputs_class
@@ -99,21 +100,31 @@ class _Printer:
         lines: list[str] = []
         modules = {node.path for node in self.graph.nodes if self.classes.is_held(node)}
         modules |= {each.path for each in self.graph.activations if not each.transparent}
+        recipe, number = self.graph.recipe, self.graph.stage
         for backbone in self.graph.backbones:
-            paths = [f"{backbone.path}.{part}".rstrip(".") for part in backbone.frozen]
-            parts = [_reached(path) for path in paths if path in modules]
-            comment = _comment(backbone.span)
-            if parts:
-                self.helpers |= dict.fromkeys(["keep_statistics", "freeze"])
-                first, *rest = _call("freeze", parts, 8).split("\n")
-                lines += [f"        {first}{comment}", *rest]
-            if backbone.norms == "affine":
-                self.helpers["keep_statistics"] = None
-            if backbone.norms == "frozen":
-                self.helpers |= dict.fromkeys(["keep_statistics", "freeze", "freeze_norms"])
-            if backbone.norms != "train":
-                what = "keep_statistics" if backbone.norms == "affine" else "freeze_norms"
-                lines.append(f"        {what}({_reached(backbone.path)}){comment}")
+            parts = backbone.frozen if number is None else ()  # else they are among those that the stage leaves out
+            paths = [path for part in parts if (path := f"{backbone.path}.{part}".rstrip(".")) in modules]
+            lines += self.kept(paths, backbone.norms, backbone.path, backbone.span)
+        if recipe is not None and number is not None:
+            stage = plan(self.graph, number)
+            paths = [path for path in held(self.graph, stage) if path in modules]
+            lines += self.kept(paths, stage.norms, "", recipe.stages[number].span)
+        return lines
+
+    def kept(self, paths: list[str], norms: str, around: str, span: Span) -> list[str]:
+        """The calls that keep parts as they are, and of all normalizations around what `bn=` says."""
+        comment, lines = _comment(span), []
+        if paths:
+            self.helpers |= dict.fromkeys(["keep_statistics", "freeze"])
+            first, *rest = _call("freeze", [_reached(path) for path in paths], 8).split("\n")
+            lines += [f"        {first}{comment}", *rest]
+        if norms == "affine":
+            self.helpers["keep_statistics"] = None
+        if norms == "frozen":
+            self.helpers |= dict.fromkeys(["keep_statistics", "freeze", "freeze_norms"])
+        if norms != "train":
+            what = "keep_statistics" if norms == "affine" else "freeze_norms"
+            lines.append(f"        {what}({_reached(around)}){comment}")
         return lines
 
     def child(self, name: str, tree: Tree, slots: Iterator[str]) -> list[str]:
@@ -216,6 +227,8 @@ def output_names(outputs: tuple[GraphOutput, ...]) -> tuple[str, ...]:
 
 def _reached(path: str) -> str:
     """How the network reaches a module or a parameter inside it."""
+    if not path:
+        return "self"
     if all(part.isidentifier() for part in path.split(".")):
         return f"self.{path}"
     return f'self.get_submodule("{path}")'

@@ -226,6 +226,24 @@ def _parameters(network: Network, node: Node, counts: Counts) -> Iterator[str]:
         yield "- counted at the first use of this module"
     elif counts.parameters:
         yield f"- together {counts.parameters:,}{_share(counts.parameters, network.totals.parameters)}"
+    yield from _training(network, node)
+
+
+def _training(network: Network, node: Node) -> Iterator[str]:
+    """What of a layer does not train, and where that is said."""
+    held, settled = node.index in network.frozen.parameters, node.index in network.frozen.statistics
+    if not held and not settled:
+        return
+    graph = network.graph
+    if graph.recipe is not None and graph.stage is not None:
+        stage = graph.recipe.stages[graph.stage]
+        said = f"in the stage {clean(stage.name)}, written at {clean(str(stage.span))}"
+    else:
+        inside = [each for each in graph.backbones if node.path.startswith(f"{each.path}.")]
+        said = f"by {clean(inside[-1].path)}, written at {clean(str(inside[-1].span))}"
+    what = "frozen" if held else "trained"
+    statistics = "; its statistics stay as they are" if settled else ""
+    yield f"- {what}{statistics}: {said}"
 
 
 def _macs(network: Network, node: Node, counts: Counts) -> Iterator[str]:

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 import archdsl
+from archdsl.diagrams.dot import dot
 from archdsl.diagrams.scene import READABLE, Box, Cluster, Scene, scene
 from archdsl.layers.text import layer_text
 from archdsl.network import Network
@@ -166,3 +167,34 @@ def test_an_output_for_training_says_so() -> None:
 def test_a_layer_is_written_as_in_the_language(text: str) -> None:
     network = small(text)
     assert layer_text(network.graph.nodes[1].layer) == text
+
+
+PARTS = """
+block unit(c) { conv c k3 p1 -> bn -> relu }
+net inner {
+  input 8x32x32
+  unit(8) x4 as units[]
+}
+net outer {
+  input 8x32x32
+  inner(freeze=["units.0", "units.1"]) as body
+  conv 4 k1 as head
+}
+"""
+
+
+def test_frozen_copies_are_not_drawn_with_those_that_train() -> None:
+    drawn = scene(archdsl.parse(PARTS, "outer").checked(), depth=2)
+    assert [(box.path, box.repeat, box.cost.is_frozen) for box in drawn.boxes() if box.kind != "input"] == [
+        ("body.units.0", 2, True),
+        ("body.units.2", 2, False),
+        ("head", 1, False),
+        ("head", 1, False),
+    ]
+
+
+def test_only_the_outermost_part_says_that_it_is_frozen() -> None:
+    text = dot(scene(archdsl.parse(PARTS.replace('["units.0", "units.1"]', "yes"), "outer").checked(), depth=3))
+    assert text.count(">frozen<") == 1
+    assert dot(scene(archdsl.parse(PARTS, "outer").checked(), depth=3)).count(">frozen<") == 1
+    assert ">frozen<" not in dot(scene(archdsl.load("resnet18")))

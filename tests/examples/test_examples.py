@@ -34,7 +34,7 @@ def test_an_example_is_clean_and_runs(path: Path) -> None:
             shapes_in[port.name] = Tensor(port.tensor.kind, tuple(sizes), port.tensor.vocabulary)
             vocabulary = port.tensor.vocabulary
             inputs.append(torch.randint(vocabulary, (2, *sizes)) if vocabulary else torch.randn(2, *sizes))
-        model = net.compile()
+        model = net.compile(weights=False)
         outputs = model(*inputs)  # a module begins in training mode, so that all outputs are there
         shapes = [tuple(each.shape) for each in ([outputs] if isinstance(outputs, torch.Tensor) else outputs)]
         assert shapes == [(2, *port.shape) for port in net.at(shapes_in).report().outputs]
@@ -44,3 +44,11 @@ def test_an_example_is_clean_and_runs(path: Path) -> None:
 def test_the_training_loop_learns() -> None:
     losses = runpy.run_path(str(EXAMPLES / "train.py"))["train"](steps=6, batch=8, unseen=8)
     assert losses[-1] < 0.8 * losses[0]
+
+
+def test_fine_tuning_goes_through_its_stages_and_resumes(capsys: pytest.CaptureFixture[str]) -> None:
+    train = runpy.run_path(str(EXAMPLES / "finetune.py"))["train"]
+    model = train(batches=1)
+    assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()] == ["warmup", "deepest", "whole"]
+    train(first=2, batches=1, model=model)
+    assert all(parameter.requires_grad for parameter in model.parameters())

@@ -25,6 +25,8 @@ from archdsl.network import Network
 from archdsl.project import open_source
 from archdsl.reports import FORMATS, renderer
 from archdsl.reports.sizes import render as render_sizes
+from archdsl.reports.stages import build_stages
+from archdsl.reports.stages import render as render_stages
 from archdsl.source import Source
 from archdsl.syntax.formatter import format_text
 from archdsl.syntax.parser import Parsed, parse
@@ -104,6 +106,7 @@ def examine(spec: str) -> Examined:
         else:
             built(chosen, turn)
         linted(chosen, turn)
+        staged(chosen)
         stage = "built"
     return Examined(stage, layers)
 
@@ -115,6 +118,17 @@ def linted(network: Network, turn: int) -> None:
     own = network.module.source
     mended = fixed(own.text, [fix for fix in fixable(found, unsafe=True) if fix.span.source is own])
     assert mended == own.text or not open_source(Source("spec.arch", mended)).diagnostics, "a fix breaks the text"
+
+
+def staged(network: Network) -> None:
+    """What its recipe comes to: what a stage trains by its groups is what its report says."""
+    for stage in network.stages[:3]:
+        assert {node for group in stage.groups for node in group.nodes}.isdisjoint(stage.parameters)
+        assert "\n" in render_stages(build_stages(network))
+        inside = network.at_stage(stage.number)
+        trained = sum(network.counts[node].parameters for group in stage.groups for node in group.nodes)
+        assert inside.report().totals.trainable == trained, "a stage trains something else than its report says"
+        compile(inside.source(), "stage.py", "exec", dont_inherit=True)
 
 
 def sized(network: Network) -> None:

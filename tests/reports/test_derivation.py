@@ -123,3 +123,26 @@ def test_the_command_explains_and_refuses() -> None:
     alone = run(app, ["explain", "lenet5"])
     assert alone.exit_code == 2
     assert "archdsl explain lenet5 PATH" in alone.stderr
+
+
+def test_what_does_not_train_is_said_with_its_place() -> None:
+    text = """net inner {
+  input 3x8x8
+  conv 4 k3 as one
+  conv 4 k3 -> bn as norm
+}
+net outer {
+  input 3x8x8
+  inner(freeze=[one], bn=affine) as body
+  gap -> flatten -> fc 2 as head
+  recipe { warmup { head lr=1 } }
+}
+"""
+    net = archdsl.parse(text, "outer", name="a.arch")
+    assert "- frozen: by body, written at a.arch:8:3" in net.explain("body.one")
+    assert "- trained; its statistics stay as they are: by body, written at a.arch:8:3" in net.explain("body.norm")
+    assert "frozen" not in net.explain("body.conv1")
+    assert "trained" not in net.explain("head")
+    staged = net.at_stage("warmup")
+    assert "- frozen: in the stage warmup, written at a.arch:10:12" in staged.explain("body.conv1")
+    assert "frozen" not in staged.explain("head")

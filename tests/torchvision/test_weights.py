@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ import weights
 from special import special
 from torch import Tensor
 from torchvision import models
+from torchvision.ops.misc import FrozenBatchNorm2d
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.functional import center_crop, normalize, resize
 
@@ -187,6 +189,7 @@ OTHER: dict[str, Any] = {
     "hash": "0676ba62",
     "min_size": (1, 2),
     "min_frames": 1,
+    "eps": 0.001,
     "license": "none",
     "default": True,
     "kind": "ObjectDetection",
@@ -238,3 +241,44 @@ def test_another_version_may_have_more_and_less_but_nothing_else() -> None:
     assert not differences({"resnet50": (first, third, second)}, False)
     assert not list(weights.differences({"resnet50": (first,)}, {"resnet18": known("resnet18")}, False))
     assert differences({"resnet50": (second, third, first)}, False)
+
+
+@pytest.mark.parametrize("name", [name for name in detectors.NAMES if "resnet50" in name])
+def test_the_frozen_normalizations_of_published_detectors_are_torchvisions(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of some its builder sets epsilon to 0 with published weights; ours then gives the same, in training too."""
+    theirs = detectors.published(name)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    monkeypatch.setattr(torch.hub, "HASH_REGEX", re.compile("$^"))  # the file is not the one that was published
+    torch.save(theirs.state_dict(), tmp_path / "hub" / "checkpoints" / known(name)[0].file)
+    more = "\n input pooled : 256x7x7" if name.startswith("fasterrcnn") else ""
+    text = (
+        f"net n {{\n input image : 3x64x64{more}\n pretrained {name}(until=backbone.body.layer4, bn=frozen) as it\n}}"
+    )
+    net = archdsl.parse(text)
+    model = net.compile().train().double()
+    epsilons = {module.eps for module in theirs.modules() if isinstance(module, FrozenBatchNorm2d)}
+    assert {node.layer.eps for node in net.graph.nodes if node.layer.tracks} == epsilons  # type: ignore[attr-defined]
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1)).double()
+    found = model(images, torch.zeros(2, 256, 7, 7)) if more else model(images)
+    expected = list(theirs.double().backbone.body(images).values())[-1]  # type: ignore[operator, union-attr]
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)  # another epsilon is off by 1e-5
+
+
+def test_a_network_beside_one_keeps_its_epsilon() -> None:
+    """Also where it is made of the same blocks."""
+    lines = ("stages([3, 4, 6, 3], first=4)", "pretrained retinanet_resnet50_fpn(until=backbone.body.layer1)")
+    branches = " | ".join((f"{lines[0]} as a", f"{lines[1]} as b", f"{lines[0]} as c"))
+    graph = (
+        archdsl.parse(f'use stages from "resnet.arch"\nnet n {{\n input 3x64x64\n ( {branches} )\n}}').checked().graph
+    )
+    found = {(node.path[0], node.layer.eps) for node in graph.nodes if node.layer.tracks}  # type: ignore[attr-defined]
+    assert found == {("a", 1e-5), ("b", 0.0), ("c", 1e-5)}
+
+
+def test_to_train_them_is_refused() -> None:
+    net = archdsl.parse("net n {\n input 3x64x64\n pretrained retinanet_resnet50_fpn(until=backbone, bn=train)\n}")
+    assert [(finding.code, finding.span.text) for finding in net.diagnostics] == [("bad-argument", "bn=train")]
+    assert archdsl.parse(str(net.module.source.text).replace("=train", "=affine")).ok

@@ -25,6 +25,9 @@ VERSION = import_torchvision().__version__.partition("+")[0]
 
 from torchvision import models  # noqa: E402
 
+EPS = {models.get_weight(f"{kind}_ResNet50_FPN_Weights.COCO_V1").url: 0.0 for kind in ("FasterRCNN", "RetinaNet")}
+"""The weights with which torchvision sets the epsilon of frozen normalizations; its code does, not its metadata."""
+
 Table = Mapping[str, tuple[Weights, ...]]
 
 PATH = specs_folder() / "weights.json"
@@ -59,6 +62,7 @@ def described(weights: Any, default: bool) -> Weights:
         hash=hash[1] if hash else None,
         min_size=tuple(meta["min_size"]) if "min_size" in meta else None,
         min_frames=meta.get("min_temporal_size"),
+        eps=EPS.get(weights.url),
         license=meta.get("license"),
         default=default,
     )
