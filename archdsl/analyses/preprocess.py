@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from archdsl.diagnostics.model import Diagnostic, error, nearest
@@ -21,9 +20,11 @@ FIELDS = {
     "antialias": "antialias",
 }
 """The field of `Preprocessing` that each word sets."""
-INTERPOLATIONS = ("bilinear", "bicubic", "nearest", "lanczos")
+INTERPOLATIONS = ("bilinear", "bicubic", "nearest")
 _MOST = 2**15
 """Pixels of an edge to which an image is resized; one of more is a slip."""
+_LEAST = 1e-6
+"""The least deviation; what is smaller is nothing in single precision, and torchvision refuses it when it runs."""
 
 
 def stated(settings: Settings | None) -> dict[str, Any]:
@@ -68,7 +69,7 @@ def _is_mean(value: object) -> bool:
 
 
 def _is_deviation(value: object) -> bool:
-    return type(value) in (int, float) and 0 < value <= 1  # type: ignore[operator]
+    return type(value) in (int, float) and _LEAST <= value <= 1  # type: ignore[operator]
 
 
 def _help(setting: Setting) -> str:
@@ -78,11 +79,7 @@ def _help(setting: Setting) -> str:
             return f"it takes pixels: `{setting.name}=224`, or height and width: `{setting.name}=[224, 320]`"
         case "mean" | "std":
             numbers = value if type(value) is tuple else (value,)
-            if (
-                numbers
-                and all(type(n) in (int, float) and isfinite(n) and 0 <= n <= 255 for n in numbers)
-                and max(numbers) > 1
-            ):
+            if numbers and all(type(n) in (int, float) and 0 <= n <= 255 for n in numbers) and max(numbers) > 1:
                 parts = [f"{n / 255:.4g}" for n in numbers]
                 written = parts[0] if type(value) is not tuple else f"[{', '.join(parts)}]"
                 return f"pixels are scaled to 0..1 before: `{setting.name}={written}`"

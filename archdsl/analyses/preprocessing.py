@@ -14,6 +14,21 @@ if TYPE_CHECKING:
     from archdsl.graph import Backbone, Graph, GraphInput
     from archdsl.layers.tensor import Size, Tensor
 
+_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+NORMALIZED_INSIDE = {
+    "fasterrcnn_resnet50_fpn": _IMAGENET,
+    "fcos_resnet50_fpn": _IMAGENET,
+    "googlenet": _HALF,
+    "inception_v3": _HALF,
+    "retinanet_resnet50_fpn": _IMAGENET,
+    "ssd300_vgg16": ((0.48235, 0.45882, 0.40784), (1 / 255, 1 / 255, 1 / 255)),
+}
+"""Means and deviations of networks that torchvision normalizes in their `forward`, where the specs that ship do not.
+
+The detectors do all of it there; GoogLeNet and Inception v3 with published weights turn ImageNet's normalization into
+their own (`transform_input`).
+"""
 KEEPING = frozenset({"upsample", "pad", "crop"})
 """The layers that an image passes and remains an image of the same values."""
 
@@ -53,7 +68,11 @@ def published(backbone: Backbone) -> Preprocessing | None:
     if backbone.weights is None or not backbone.ships:
         return None
     found = weights.find(backbone.network, backbone.weights)
-    return None if found is None else found.preprocessing
+    if found is None:
+        return None
+    inside = NORMALIZED_INSIDE.get(backbone.network)
+    said = found.preprocessing
+    return said if inside is None else said._replace(mean=inside[0], std=inside[1])
 
 
 def image_ports(graph: Graph) -> tuple[GraphInput, ...]:

@@ -120,7 +120,11 @@ def fitting(backbone: Backbone, name: str, model: nn.Module, config: Any, shippe
         pairs = pair(ours.state_dict(), theirs)
         if pairs is None:
             continue
-        found = agreement(ours, model, pairs, image)
+        try:
+            found = agreement(ours, model, pairs, image)
+        except (RuntimeError, AssertionError) as problem:
+            what = f"{backbone.span}: {backbone.network} cannot be compared with timm's {name}"
+            raise WeightsError(f"{what}: {reason(problem)}") from problem
         if found.holds:
             return _taken(ours.state_dict(), theirs, pairs, _heads(config))
         closest = min(closest or found, found)

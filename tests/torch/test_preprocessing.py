@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import Tensor
 
 import archdsl
 from archdsl import ArchError, NotFoundError, weights
-from archdsl.analyses.preprocessing import normalization
+from archdsl.analyses.preprocessing import NORMALIZED_INSIDE, normalization
 from archdsl.network import Network
 from archdsl.torch.vision import import_torchvision
 from archdsl.weights import Preprocessing
@@ -21,7 +22,8 @@ torchvision = import_torchvision()
 from torchvision import tv_tensors  # noqa: E402
 from torchvision.transforms import functional, v2  # noqa: E402
 
-TABLE = [(name, each.name) for name in archdsl.shipped_networks() for each in weights.known(name)]
+ALL = [(name, each.name) for name in archdsl.shipped_networks() for each in weights.known(name)]
+TABLE = [(name, weight) for name, weight in ALL if name not in NORMALIZED_INSIDE]
 KINDS = {
     each.preprocessing.kind: (name, each.name) for name in archdsl.shipped_networks() for each in weights.known(name)
 }
@@ -80,6 +82,36 @@ def test_an_image_becomes_what_the_weights_own_transforms_make_of_it(name: str, 
         assert type(made) is Tensor
         assert made.dtype == torch.float32
         assert torch.equal(made, expected(given))
+
+
+def inside(name: str, image: Tensor) -> Tensor:
+    """What torchvision's network does with an image before its first layer."""
+    if name in ("inception_v3", "googlenet"):
+        model = getattr(torchvision.models, name)(init_weights=False, aux_logits=True, transform_input=True)
+        return model._transform_input(image[None])[0]  # type: ignore[no-any-return]
+    model = getattr(torchvision.models.detection, name)(weights=None, weights_backbone=None)
+    return model.transform.normalize(image)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(("name", "weight"), [each for each in ALL if each not in TABLE])
+def test_what_torchvision_does_inside_the_network_is_done_before_it(name: str, weight: str) -> None:
+    tensor = picture(70, 90)
+    found = with_weights(name, weight).transforms(input="image")(tensor)
+    expected = inside(name, theirs(name, weight)(tensor))
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(found, theirs(name, weight)(tensor), atol=0.01)
+
+
+def test_no_other_network_normalizes_inside() -> None:
+    """Of those in the table: all detectors do, and of the others those that know `transform_input`."""
+    detectors = {name for name, weight in ALL if name in torchvision.models.list_models(torchvision.models.detection)}
+    turning = {
+        name
+        for name in {name for name, _ in ALL} - detectors
+        if name in torchvision.models.list_models(torchvision.models)
+        and "transform_input" in inspect.getsource(torchvision.models.get_model_builder(name))
+    }
+    assert detectors | turning == set(NORMALIZED_INSIDE)
 
 
 def test_all_four_kinds_are_among_them() -> None:
@@ -290,7 +322,8 @@ def test_a_detector_keeps_the_whole_image() -> None:
     tensor = picture(50, 60)
     boxes = tv_tensors.BoundingBoxes([[0, 0, 10, 20]], format="XYXY", canvas_size=(50, 60))  # type: ignore[call-overload]
     image, turned = made(tv_tensors.Image(tensor), boxes)
-    assert torch.equal(image, tensor.flip(-1).float() / 255)
+    expected = functional.normalize(tensor.flip(-1).float() / 255, *map(list, NORMALIZED_INSIDE[name]))
+    assert torch.equal(image, expected)
     assert turned.tolist() == [[50, 0, 60, 20]]
 
 

@@ -74,6 +74,8 @@ SAME = [
     ("convnext_tiny", "convnext_tiny.fb_in1k"),
     ("swin_t", "swin_tiny_patch4_window7_224.ms_in1k"),
     ("vit_b_32", "vit_base_patch32_224.augreg_in1k"),
+    ("inception_v3", "inception_v3.tv_in1k"),
+    ("vgg11", "vgg11.tv_in1k"),
 ]
 
 
