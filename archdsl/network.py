@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from archdsl.reports.sizes import SizesReport
     from archdsl.reports.units import LayerField
     from archdsl.torch.exporting import Exported
+    from archdsl.torch.preprocessing import Transforms
     from archdsl.torch.seeing import Seeing
 
 
@@ -136,12 +137,20 @@ class Network:
                 from archdsl.analyses import pretrained
 
                 found += pretrained.problems(self.graph)
+            if self.graph.preprocess is not None:
+                from archdsl.analyses import mismatches
+
+                found += mismatches.impossible(self.graph, self.graph.preprocess, bool(self.inputs))
             if self.graph.recipe is not None:
                 from archdsl.analyses import stages
 
                 found += islice(stages.problems(self.graph), limits.PROBLEMS)
             if self.elaboration.expectations:
                 found += contracts(self.elaboration, self.counts, self.fields, lambda name: self._questions(name))
+            if self.graph.backbones and not any(finding.is_error for finding in found):
+                from archdsl.analyses import mismatches
+
+                found += islice(mismatches.differences(self.graph), limits.PROBLEMS)
         return in_order(found)
 
     @cached_property
@@ -471,7 +480,7 @@ class Network:
         graph = self.checked().graph
         pairs = folded(graph).pairs if how.fold else ()
         folder = None if self.module.source.folder is None else Path(self.module.source.folder)
-        return compiled(graph, self.program_for, weights, folder, how, pairs)
+        return compiled(graph, self.program_for, weights, folder, how, pairs, _shipped_program)
 
     def shard(self, module: nn.Module, mesh: DeviceMesh | None = None, **options: Any) -> nn.Module:
         """The module of this network itself, spread over a group of processes: torch's FSDP2, by the `units`.
@@ -574,6 +583,24 @@ class Network:
             return self.compile().eval()
         return loaded(self.program, Path(path or (saved and saved.path) or ""))
 
+    def transforms(
+        self, train: bool = False, *, augment: str | None = None, flip: float = 0.5, input: str | None = None
+    ) -> Transforms:
+        """What makes of an image what the network expects: for inference, or with `train` for training.
+
+        It is a callable of `torchvision.transforms.v2`. `augment` is a further policy of training: "auto", "rand",
+        "trivial" or "augmix"; `flip` how often images are mirrored there; `input` the input that is meant, of several.
+
+        Raises:
+            SpecError: where the network has errors.
+            NotFoundError: where it has no such input.
+            ArchError: where the input takes no images, or training needs a size that is open.
+            WeightsError: where the weights are timm's and that is not installed.
+        """
+        from archdsl.torch.preprocessing import transforms_of
+
+        return transforms_of(self.checked().graph, input, train, augment, flip)
+
     def _repr_html_(self) -> str:
         from archdsl.reports.notebook import notebook
 
@@ -587,3 +614,11 @@ class Network:
     def __getstate__(self) -> dict[str, Any]:
         kept = ("module", "name", "catalog", "arguments", "inputs", "number")
         return {name: value for name, value in self.__dict__.items() if name in kept}
+
+
+def _shipped_program(name: str, arguments: Mapping[str, object]) -> Program:
+    """The source of a network that ships."""
+    from archdsl import project
+    from archdsl.layers.catalog import STANDARD
+
+    return Network(project.open_shipped(project.shipped()[name]), name, STANDARD, arguments).program

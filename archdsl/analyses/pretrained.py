@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import PurePosixPath
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 FILE = "file:"
 """What the name of weights begins with that are in a file of the project."""
+TIMM = "timm:"
+"""What the name of weights begins with that are timm's: `timm:resnet50.a1_in1k`."""
+_TIMM_NAME = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?")
 _SHOWN = 4
 
 
@@ -48,6 +52,9 @@ def problems(graph: Graph) -> Iterator[Diagnostic]:
         if backbone.weights.startswith(FILE):
             yield from _of_file(backbone)
             continue
+        if backbone.weights.startswith(TIMM):
+            yield from _of_timm(backbone)
+            continue
         found = weights.find(backbone.network, backbone.weights) if backbone.ships else None
         if found is None:
             yield _unknown(backbone)
@@ -62,6 +69,19 @@ def _of_file(backbone: Backbone) -> Iterator[Diagnostic]:
         message = f'"{path}" is not a path inside the project'
         help = 'weights stand beside the spec, or in a folder there: `weights="file:weights/body.safetensors"`'
         yield error("outside-project", message, backbone.span, help=help)
+
+
+def _of_timm(backbone: Backbone) -> Iterator[Diagnostic]:
+    """What can be said of timm's weights without timm: whether they have a name, and are for a network that ships."""
+    name = (backbone.weights or "").removeprefix(TIMM)
+    help = 'name a network of timm and its weights: `weights="timm:resnet50.a1_in1k"`'
+    if not backbone.ships:
+        message = f"{backbone.network} is no network that ships, and only for these timm has weights"
+        help = 'name a file of yours: `weights="file:weights.safetensors"`, or leave the weights out'
+        yield error("unknown-weights", message, backbone.span, help=help)
+    elif not _TIMM_NAME.fullmatch(name):
+        message = f'"{name}" is no name of weights of timm' if name else "no weights of timm are named"
+        yield error("unknown-weights", message, backbone.span, help=help)
 
 
 def _unknown(backbone: Backbone) -> Diagnostic:
@@ -160,7 +180,7 @@ def published(network: str, name: str) -> Mapping[str, tuple[int, ...]]:
     assert found is not None
     module = project.open_shipped(project.shipped()[network])
     image = _image(found)
-    sized = image is not None and "image" in _parameters(network)
+    sized = image is not None and "image" in parameters_of(network)
     graph = elaborate(module, network, STANDARD, {"image": image} if sized else {}).graph
     return {
         _key(node, key): tuple(shape)
@@ -175,11 +195,11 @@ def _image(found: Weights) -> int | None:
 
 
 def _has_image(backbone: Backbone) -> bool:
-    return backbone.ships and "image" in _parameters(backbone.network)
+    return backbone.ships and "image" in parameters_of(backbone.network)
 
 
 @cache
-def _parameters(network: str) -> frozenset[str]:
+def parameters_of(network: str) -> frozenset[str]:
     """The names of the parameters of a network that ships."""
     from archdsl.syntax import tree
 

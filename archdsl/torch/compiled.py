@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from archdsl.lowering.folding import Pair
     from archdsl.lowering.modes import Settings
     from archdsl.lowering.program import Program
+    from archdsl.torch.from_timm import Shipped
 
 
 def compiled(
@@ -31,6 +32,7 @@ def compiled(
     folder: Path | None,
     how: Settings,
     pairs: tuple[Pair, ...],
+    shipped: Shipped,
 ) -> nn.Module:
     """The module; `pairs` are the layers that take over a norm. Only what comes out is put on a device or compiled.
 
@@ -39,14 +41,18 @@ def compiled(
         ArchError: where the device is not to be had.
     """
     with torch.device("meta") if how.device == "meta" else nullcontext():
-        module = _weighted(graph, program_for(how.forward._replace(fold=False)), weights, folder)
+        module = _weighted(graph, program_for(how.forward._replace(fold=False)), weights, folder, shipped)
         if how.fold:
             module = filled(program_for(how.forward), folded_state(module, pairs))
     return placed(module, how)
 
 
 def _weighted(
-    graph: Graph, program: Program, weights: bool | nn.Module | Mapping[str, Any], folder: Path | None
+    graph: Graph,
+    program: Program,
+    weights: bool | nn.Module | Mapping[str, Any],
+    folder: Path | None,
+    shipped: Shipped,
 ) -> nn.Module:
     """A module with its weights. Where all of them are given, none are drawn first."""
     if not isinstance(weights, bool):
@@ -55,5 +61,5 @@ def _weighted(
         return build(program)
     whole = are_all_given(graph)
     module = empty(program) if whole else build(program)
-    load(graph, module, folder, assign=whole)
+    load(graph, module, folder, shipped, assign=whole)
     return complete(module, program) if whole else module

@@ -44,7 +44,7 @@ def loaded(program: Program, path: Path) -> nn.Module:
     Raises:
         WeightsError: where the file holds no weights, or others.
     """
-    from archdsl.torch.weights import read_file
+    from archdsl.torch.files import read_file
 
     state = read_file(path)
     check(program, state, printable(path.name), "in the file")

@@ -12,8 +12,9 @@ from torch import nn
 from archdsl.analyses.transfer import Plan, plan
 from archdsl.diagnostics.escape import printable
 from archdsl.errors import NotFoundError, WeightsError
+from archdsl.torch.files import read_file
 from archdsl.torch.saving import own_state
-from archdsl.torch.weights import adapted, read_file
+from archdsl.torch.weights import adapted
 
 if TYPE_CHECKING:
     from archdsl.graph import Graph

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.error import URLError
 
 import torch
@@ -14,13 +13,14 @@ from archdsl import weights as table
 from archdsl.analyses.pretrained import FILE, differs_in_channels, first_weights
 from archdsl.analyses.training import inside
 from archdsl.errors import WeightsError
+from archdsl.torch import from_timm
+from archdsl.torch.files import State, read_file, reason, renamed
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from archdsl.graph import Backbone, Graph
-
-State = Mapping[str, torch.Tensor]
+    from archdsl.torch.from_timm import Shipped
 
 _SHOWN = 6
 
@@ -40,18 +40,23 @@ class Loaded(NamedTuple):
     """What the file has and the network does not, by its names there: mostly what stands behind a cut."""
 
 
-def load(graph: Graph, module: nn.Module, folder: Path | None, assign: bool = False) -> tuple[Loaded, ...]:
+def load(
+    graph: Graph, module: nn.Module, folder: Path | None, shipped: Shipped | None = None, assign: bool = False
+) -> tuple[Loaded, ...]:
     """Puts the weights that a spec names into a module of it. Files are looked for in `folder`, where the spec is.
 
     With `assign` the module, which is then `empty`, takes the tensors themselves; they must be all that it has.
 
     Published weights are taken from torch's cache (`torch.hub.get_dir()`), and downloaded into it, with the check of
-    their hash, where they are not there. Nothing but tensors is unpickled.
+    their hash, where they are not there. Those of timm are compared with what `shipped` gives. Nothing but tensors is
+    unpickled.
 
     Raises:
         WeightsError: where they are not to be had, or do not fit; then nothing has been changed.
     """
-    plans = [(backbone, *_read(backbone, folder)) for backbone in graph.backbones if backbone.weights is not None]
+    plans = [
+        (backbone, *_read(backbone, folder, shipped)) for backbone in graph.backbones if backbone.weights is not None
+    ]
     fitted = [(_fitted(graph, backbone, module, state, source), state, source) for backbone, state, source in plans]
     own = module.state_dict()
     given: dict[str, Tensor] = {}
@@ -139,9 +144,12 @@ def adapted(weight: Tensor, channels: int) -> Tensor:
 # ---------------------------------------------------------------- reading
 
 
-def _read(backbone: Backbone, folder: Path | None) -> tuple[State, str]:
+def _read(backbone: Backbone, folder: Path | None, shipped: Shipped | None) -> tuple[State, str]:
     """The tensors of a network's weights by their names, and where they are from."""
     name = backbone.weights or ""
+    if from_timm.is_meant(backbone):
+        assert shipped is not None, "weights of timm are compared with a network that ships"
+        return from_timm.read(backbone, shipped)
     if name.startswith(FILE):
         path = _inside(name.removeprefix(FILE), folder, backbone)
         return read_file(path), f"{name.removeprefix(FILE)}"
@@ -155,18 +163,11 @@ def _read(backbone: Backbone, folder: Path | None) -> tuple[State, str]:
         cache = Path(torch.hub.get_dir()) / "checkpoints"
         raise WeightsError(
             f"{backbone.span}: the weights {found.name} of {backbone.network} are not to be had: {cache / found.file} "
-            f"is not there, or cannot be read, and {found.url} cannot be downloaded: {_reason(problem)}. Put the file "
+            f"is not there, or cannot be read, and {found.url} cannot be downloaded: {reason(problem)}. Put the file "
             "there, set TORCH_HOME to where it is, or leave the weights out: net.compile(weights=False), "
             "archdsl build --no-weights"
         ) from problem
-    return _renamed(state), f"{found.name} ({found.file})"
-
-
-def _reason(problem: BaseException) -> str:
-    text = str(problem.reason) if isinstance(problem, URLError) else str(problem)
-    if text.startswith("Weights only load failed"):  # torch goes on to advise what runs code of the file
-        return "it is no file of torch's, or holds more than tensors"
-    return text.partition("\n")[0] or type(problem).__name__
+    return renamed(state), f"{found.name} ({found.file})"
 
 
 def _inside(written: str, folder: Path | None, backbone: Backbone) -> Path:
@@ -179,41 +180,6 @@ def _inside(written: str, folder: Path | None, backbone: Backbone) -> Path:
     if not path.is_file():
         raise WeightsError(f"{backbone.span}: there is no file {folder / written}")
     return path
-
-
-def read_file(path: Path) -> State:
-    """The tensors of a file by their names: of safetensors, or a `state_dict()` that torch saved.
-
-    Raises:
-        WeightsError: where it holds something else.
-    """
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            state: Any = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except ModuleNotFoundError:
-        raise WeightsError(f"{path.name} needs the package safetensors: pip install safetensors") from None
-    except Exception as problem:  # noqa: BLE001  # of any kind: what a file holds is not ours
-        raise WeightsError(f"{path.name} holds no weights: {_reason(problem)}") from None
-    for name in ("state_dict", "model"):  # what training scripts put them in
-        if isinstance(state, Mapping) and isinstance(state.get(name), Mapping):
-            state = state[name]
-    if not isinstance(state, Mapping) or not all(isinstance(each, torch.Tensor) for each in state.values()):
-        raise WeightsError(f"{path.name} holds no weights: it is no mapping of names to tensors")
-    return _renamed({str(key): value for key, value in state.items()})
-
-
-_OLD_DENSENET = re.compile(
-    r"^(.*denselayer\d+\.(?:norm|relu|conv))\.((?:[12])\.(?:weight|bias|running_mean|running_var))$"
-)
-
-
-def _renamed(state: State) -> State:
-    """The tensors by the names that they have today: of DenseNet old files are published."""
-    return {_OLD_DENSENET.sub(r"\1\2", key): value for key, value in state.items()}
 
 
 # ---------------------------------------------------------------- fitting

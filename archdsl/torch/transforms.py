@@ -1,0 +1,79 @@
+"""The steps of which transforms are made, where torchvision's second generation computes otherwise than its presets.
+
+The presets that belong to weights resize tensors and scale them to 0..1 by the first generation; the second one rounds
+in other places, so that single pixels differ. What weights were measured with decides.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from archdsl.torch.vision import import_torchvision
+
+import_torchvision()
+
+from torchvision import tv_tensors  # noqa: E402
+from torchvision.transforms import functional, v2  # noqa: E402
+
+__all__ = ["ChannelsFirst", "Resize", "Scale", "Transforms", "tv_tensors", "v2"]
+
+
+def _is_image(value: Any) -> bool:
+    """Whether it is the tensor of an image or a video, not of a mask or of boxes."""
+    if not isinstance(value, torch.Tensor):
+        return False
+    return isinstance(value, tv_tensors.Image | tv_tensors.Video) or not isinstance(value, tv_tensors.TVTensor)
+
+
+class Transforms(v2.Compose):  # type: ignore[misc]
+    """What becomes of an image, step by step, and what says so."""
+
+    def __init__(self, steps: list[Any], source: str) -> None:
+        super().__init__(steps)
+        self.source = source
+        """What the numbers come from: "preprocess", "resnet50 IMAGENET1K_V2", "input"."""
+
+    def __repr__(self) -> str:
+        steps = "".join(f"\n  {step}" for step in self.transforms)
+        return f"Transforms by {self.source}:{steps or ' none'}"
+
+
+class Resize(v2.Resize):  # type: ignore[misc]
+    """Resizes an image as the presets of weights do."""
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        if not _is_image(inpt):
+            return super().transform(inpt, params)
+        plain = inpt.as_subclass(torch.Tensor)
+        flat = plain.reshape(-1, *plain.shape[-3:]) if plain.dim() > 4 else plain
+        size = [self.size] if isinstance(self.size, int) else list(self.size)
+        made = functional.resize(flat, size, interpolation=self.interpolation, antialias=self.antialias)
+        return _like(inpt, made.reshape(*plain.shape[:-3], *made.shape[-3:]) if plain.dim() > 4 else made)
+
+
+class Scale(v2.Transform):  # type: ignore[misc]
+    """Makes the pixels of an image numbers from 0 to 1, as the presets of weights do."""
+
+    _transformed_types = (_is_image,)
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return _like(inpt, functional.convert_image_dtype(inpt.as_subclass(torch.Tensor), torch.float32))
+
+    def extra_repr(self) -> str:
+        return "to 0..1"
+
+
+class ChannelsFirst(v2.Transform):  # type: ignore[misc]
+    """Makes of a video T x C x H x W one of C x T x H x W, as networks take it."""
+
+    _transformed_types = (_is_image,)
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return inpt.as_subclass(torch.Tensor).transpose(-4, -3)
+
+
+def _like(old: Any, made: torch.Tensor) -> Any:
+    """The new tensor as the same kind of thing as the old one."""
+    return tv_tensors.wrap(made, like=old) if isinstance(old, tv_tensors.TVTensor) else made
