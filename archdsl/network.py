@@ -568,6 +568,11 @@ class Network:
         chosen = self.filled() if model is None else model
         return export(self, chosen, Path(path), format, batch, text, lambda: card(self))
 
+    @property
+    def is_saved(self) -> bool:
+        """Whether it was loaded from a file of weights, in which it is the network."""
+        return self.module.saved is not None and self.module.saved.network == self.name
+
     def filled(self, path: str | Path | None = None) -> nn.Module:
         """A new module in evaluation with the weights of a file; without one, those of the file it was loaded from.
 
@@ -579,7 +584,7 @@ class Network:
         from archdsl.torch.saving import loaded
 
         saved = self.module.saved
-        if path is None and (saved is None or saved.network != self.name):
+        if path is None and not self.is_saved:
             return self.compile().eval()
         return loaded(self.program, Path(path or (saved and saved.path) or ""))
 

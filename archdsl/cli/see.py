@@ -129,10 +129,10 @@ def _opened(
     network = sound(net, parameters, inputs)
     try:
         with step("building the module"):
-            model = network.compile(weights)
+            model = network.filled() if weights else network.compile(weights=False)
     except ModuleNotFoundError as problem:
         raise ArchError(f"looking into a network needs {problem.name}, which is not installed") from None
-    if not weights or not any(backbone.weights is not None for backbone in network.graph.backbones):
+    if not weights or not (network.is_saved or any(each.weights is not None for each in network.graph.backbones)):
         note(f"{network.name} begins at random here: nothing that is shown was learned")
     return network, model
 

@@ -12,7 +12,7 @@ import torch
 from archdsl.diagnostics.model import nearest
 from archdsl.errors import ArchError
 from archdsl.torch.seeing.colors import inferno
-from archdsl.torch.seeing.images import visible
+from archdsl.torch.seeing.images import Normalization
 from archdsl.torch.seeing.pictures import LARGE, Section, Seen, Tile, number, of_images, one_of, page, photo
 from archdsl.torch.seeing.scores import meant, of
 
@@ -47,6 +47,7 @@ class Attribution(Seen):
     scores: tuple[float, ...]
     """What the network said of each image's class."""
     images: Tensor
+    normalization: Normalization
 
     @property
     def signed(self) -> bool:
@@ -59,7 +60,7 @@ class Attribution(Seen):
         values = one_of(self.values, image).double().cpu()
         plain = values.sum(0) if self.signed else values.abs().amax(0)
         most = torch.quantile(plain.abs().flatten()[:_QUANTILE], _CUT)
-        tiles = [Tile(photo(visible(self.images[image]), LARGE), "what the network sees")]
+        tiles = [Tile(photo(self.normalization.visible(self.images[image]), LARGE), "what the network sees")]
         parts = [(plain, "what speaks for the class"), (-plain, "what speaks against it")] if self.signed else []
         for part, caption in parts or [(plain, "how much the class depends on it")]:
             shown = part.clamp(min=0) / most if most > 0 else torch.zeros_like(part)
@@ -164,7 +165,14 @@ def check_method(method: str) -> None:
     raise ArchError(f"there is no method {method}; {hint}")
 
 
-def attribution(twin: Twin, image: Tensor, method: str, target: int | None, seed: int) -> Attribution:
+def attribution(
+    twin: Twin,
+    image: Tensor,
+    method: str,
+    target: int | None,
+    seed: int,
+    normalization: Normalization,
+) -> Attribution:
     """What each number of an image has to do with the score of a class.
 
     Raises:
@@ -188,6 +196,7 @@ def attribution(twin: Twin, image: Tensor, method: str, target: int | None, seed
         tuple(targets.tolist()),
         tuple(chosen.tolist()),
         image.detach(),
+        normalization,
     )
 
 

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from archdsl.errors import ArchError
-from archdsl.torch.seeing.images import visible
+from archdsl.torch.seeing.images import Normalization
 from archdsl.torch.seeing.pictures import LARGE, Section, Seen, Tile, number, of_images, one_of, over, page, photo
 from archdsl.torch.seeing.places import as_maps
 from archdsl.torch.seeing.scores import meant, of, scored
@@ -40,11 +40,12 @@ class ClassMap(Seen):
     """What the network said of it."""
     images: Tensor
     """What the network looked at."""
+    normalization: Normalization
 
     def picture(self, image: int = 0) -> Image.Image:
         """One image of the batch, and the same under the map."""
         of_images(self.images.shape[2:])
-        shown, values = visible(one_of(self.images, image)), self.values[image].double().cpu()
+        shown, values = self.normalization.visible(one_of(self.images, image)), self.values[image].double().cpu()
         most = values.max()
         own = "x".join(map(str, self.coarse.shape[1:]))
         nothing = "" if most > 0 else "; nothing here speaks for it"
@@ -63,7 +64,7 @@ class ClassMap(Seen):
         return f"<ClassMap of {self.network}, {self.path}: class {', '.join(map(str, self.targets))}>"
 
 
-def class_map(twin: Twin, image: Tensor, at: Place, target: int | None) -> ClassMap:
+def class_map(twin: Twin, image: Tensor, at: Place, target: int | None, normalization: Normalization) -> ClassMap:
     """Grad-CAM at a place.
 
     The score of the class is derived by what flows there; the mean of that over all places is the weight of each
@@ -98,6 +99,7 @@ def class_map(twin: Twin, image: Tensor, at: Place, target: int | None) -> Class
         tuple(targets.tolist()),
         tuple(chosen.detach().tolist()),
         image.detach(),
+        normalization,
     )
 
 

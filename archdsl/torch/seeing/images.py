@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 """What is read: PIL would run other programs for some of the others."""
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of the images of ImageNet, by which torchvision's weights want theirs normalized
-(https://docs.pytorch.org/vision/stable/models.html)."""
-
+_COLORS = 3
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 """What an image is to be, by the channels that the network takes."""
 
@@ -60,20 +57,17 @@ def read(path: str | Path) -> Image.Image:
         raise ArchError(f"{path} cannot be read: {str(problem).partition(chr(10))[0]}") from None
 
 
-def fitted(image: Image.Image, channels: int, size: tuple[int, int]) -> Tensor:
-    """An image as C x H x W numbers from 0 to 1: scaled until it covers the size, and its middle cut out.
+def plain(image: Image.Image, channels: int) -> Image.Image:
+    """An image of eight bits a channel: gray, RGB or RGBA, for one, three or four channels.
 
-    One, three or four channels are gray, RGB or RGBA. What is transparent is laid on white, if alpha is not asked for.
+    What is transparent is laid on white, if alpha is not asked for.
 
     Raises:
         ArchError: for other channels, or an image of floating numbers.
     """
     if channels not in _MODES:
         raise ArchError(f"the network takes {channels} channels, an image has 1, 3 or 4; give it a tensor")
-    height, width = size
-    plain = ImageOps.fit(_eight_bits(image, _MODES[channels]), (width, height), Image.Resampling.BILINEAR)
-    flat = torch.frombuffer(bytearray(plain.tobytes()), dtype=torch.uint8)
-    return flat.view(height, width, channels).movedim(-1, 0).float() / 255
+    return _eight_bits(image, _MODES[channels])
 
 
 def _eight_bits(image: Image.Image, mode: str) -> Image.Image:
@@ -93,29 +87,32 @@ def _eight_bits(image: Image.Image, mode: str) -> Image.Image:
 # ---------------------------------------------------------------- what the network takes
 
 
-def normalized(image: Tensor) -> Tensor:
-    """Numbers from 0 to 1, C x space, as the network takes them: images in colour by ImageNet's mean and deviation."""
-    if image.dim() != 3 or image.shape[0] != len(MEAN):
-        return image
-    return (image - _column(MEAN, image)) / _column(STD, image)
+class Normalization(NamedTuple):
+    """By what the channels of an image are shifted and scaled before they flow into a network; by nothing if empty."""
 
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
 
-def visible(image: Tensor) -> Tensor:
-    """An input of the network as 3 x H x W from 0 to 1.
+    def normalized(self, image: Tensor) -> Tensor:
+        """Numbers from 0 to 1, channels x space, as the network takes them."""
+        if not self.mean:
+            return image
+        return (image - _column(self.mean, image)) / _column(self.std, image)
 
-    Three channels that leave the range from 0 to 1 are taken as normalized. Other numbers of channels are shown as the
-    gray of their mean, and what still leaves that range is stretched to it.
-    """
-    shown = image.detach().double().cpu().nan_to_num()
-    beyond = bool(shown.numel()) and bool(shown.min() < -_ROUNDING or shown.max() > 1 + _ROUNDING)
-    if shown.shape[0] == len(MEAN) and beyond:
-        shown = shown * _column(STD, shown) + _column(MEAN, shown)
-        return shown.clamp(0, 1)
-    if shown.shape[0] != len(MEAN):
-        shown = shown.mean(0, keepdim=True)
-        if beyond:
+    def visible(self, image: Tensor) -> Tensor:
+        """An input of the network as 3 x H x W from 0 to 1.
+
+        Other numbers of channels than three are shown as the gray of their mean, and what leaves the range from 0 to 1
+        where nothing is normalized is stretched to it.
+        """
+        shown = image.detach().double().cpu().nan_to_num()
+        if self.mean:
+            shown = shown * _column(self.std, shown) + _column(self.mean, shown)
+        shown = shown if shown.shape[0] == _COLORS else shown.mean(0, keepdim=True)
+        beyond = bool(shown.numel()) and bool(shown.min() < -_ROUNDING or shown.max() > 1 + _ROUNDING)
+        if beyond and not self.mean:
             shown = (shown - shown.min()) / (shown.max() - shown.min()).clamp(min=1e-12)
-    return shown.clamp(0, 1).expand(3, -1, -1)
+        return shown.clamp(0, 1).expand(_COLORS, -1, -1)
 
 
 def _column(numbers: tuple[float, ...], like: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from archdsl.errors import ArchError
-from archdsl.torch.seeing.images import normalized, visible
+from archdsl.torch.seeing.images import Normalization
 from archdsl.torch.seeing.pictures import LARGE, Section, Seen, Tile, number, of_images, page, photo
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Maximized(Seen):
         below = f"the unit answers {number(self.history[-1])}; before the first step {number(self.history[0])}"
         if len(set(self.history)) == 1:
             below = f"the unit answers {number(self.history[0])} to everything near: it has no slope to climb"
-        tiles = [Tile(photo(visible(self.image), LARGE))]
+        tiles = [Tile(photo(Normalization().visible(self.image), LARGE))]
         return page(f"{self.network}, {self.path}: unit {self.unit}", below, [Section("", tiles)])
 
     def __repr__(self) -> str:
@@ -69,7 +69,16 @@ class Maximized(Seen):
         )
 
 
-def maximized(twin: Twin, shape: Sequence[int], at: Place, unit: int, steps: int, seed: int, like: Tensor) -> Maximized:
+def maximized(
+    twin: Twin,
+    shape: Sequence[int],
+    at: Place,
+    unit: int,
+    steps: int,
+    seed: int,
+    like: Tensor,
+    normalization: Normalization,
+) -> Maximized:
     """An image of a shape, channels x space, to which a unit at a place answers.
 
     A unit is a channel, and its answer the mean over all positions. `like` has the type and the device.
@@ -94,7 +103,7 @@ def maximized(twin: Twin, shape: Sequence[int], at: Place, unit: int, steps: int
         return torch.sigmoid(waves if colors is None else torch.einsum("ij,j...->i...", colors, waves))
 
     def answer(image: Tensor) -> Tensor:
-        _, (activation,) = twin.run(normalized(image).to(like)[None])
+        _, (activation,) = twin.run(normalization.normalized(image).to(like)[None])
         return _mean_of(activation, at, unit)
 
     optimizer = torch.optim.Adam([frequencies], lr=RATE)
@@ -112,7 +121,7 @@ def maximized(twin: Twin, shape: Sequence[int], at: Place, unit: int, steps: int
         image = painted()
         history.append(float(answer(image)))
     image = image.to(torch.float32)
-    return Maximized(twin.graph.name, at.name, unit, image, normalized(image)[None], tuple(history))
+    return Maximized(twin.graph.name, at.name, unit, image, normalization.normalized(image)[None], tuple(history))
 
 
 def _mean_of(activation: Tensor, at: Place, unit: int) -> Tensor:

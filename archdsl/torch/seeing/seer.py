@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from PIL import Image
 
+from archdsl.analyses.preprocess import stated
+from archdsl.analyses.preprocessing import expected
 from archdsl.errors import ArchError
 from archdsl.layers.tensor import Tensor as Shape
 from archdsl.torch.seeing import attributing, cam, feature_maps, images, maximizing
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 MOST = 512
 """How large the longer side of an image is at most, where the network leaves its size open."""
+COLORS = 3
 STEP = 32
 """What an open size is then a multiple of: most networks halve it five times."""
 
@@ -70,7 +73,7 @@ class Seeing:
         """
         network, given = self._looking_at(image)
         at = with_places(network.graph, path)
-        return cam.class_map(twin(network, self.model, [at]), given, at, target)
+        return cam.class_map(twin(network, self.model, [at]), given, at, target, self._normalization())
 
     def maximized(self, path: str, unit: int, steps: int = maximizing.STEPS, seed: int = 0) -> maximizing.Maximized:
         """An image to which a unit answers, a channel of what a layer or a module gives, by gradient ascent.
@@ -82,7 +85,7 @@ class Seeing:
         shape = _closed(self._input())
         at = place(self.network.graph, path)
         made = twin(self.network, self.model, [at])
-        return maximizing.maximized(made, shape, at, unit, steps, seed, self._like())
+        return maximizing.maximized(made, shape, at, unit, steps, seed, self._like(), self._normalization())
 
     def attribution(
         self, image: str | Path | Image.Image | Tensor, method: str = "integrated_gradients",
@@ -96,7 +99,8 @@ class Seeing:
         """
         attributing.check_method(method)
         network, given = self._looking_at(image)
-        return attributing.attribution(twin(network, self.model), given, method, target, seed)
+        seen = twin(network, self.model)
+        return attributing.attribution(seen, given, method, target, seed, self._normalization())
 
     def __repr__(self) -> str:
         return f"<Seeing {self.network.name}>"
@@ -115,13 +119,30 @@ class Seeing:
         state = [each for each in self.model.state_dict().values() if each.is_floating_point()]
         return state[0] if state else torch.zeros(0)
 
+    def _prepared(self, image: Image.Image, wanted: Shape) -> Tensor:
+        """An image as the network takes it: what `net.transforms()` gives at the size at which it looks at it."""
+        size = _size_of(image, wanted)
+        channels = wanted.dims[0] if isinstance(wanted.dims[0], int) else COLORS
+        sized = self.network.at({"": wanted._replace(dims=(channels, *size))}).checked()
+        made: Tensor = sized.transforms()(images.plain(image, channels))
+        return made
+
+    def _normalization(self) -> images.Normalization:
+        """By what the network's images are normalized, as far as its spec and its weights say."""
+        graph = self.network.graph
+        said = expected(graph, graph.inputs[0], stated(graph.preprocess)).preprocessing
+        is_image = graph.inputs[0].tensor.kind == "map" and graph.inputs[0].tensor.rank == 2
+        if not is_image or said.mean is None or said.std is None:
+            return images.Normalization()
+        return images.Normalization(said.mean, said.std)
+
     def _looking_at(self, image: str | Path | Image.Image | Tensor) -> tuple[Network, Tensor]:
         """The network at the size of an image, and the image as it takes it, a batch of one at least."""
         wanted = self._input()
         if isinstance(image, str | Path):
             image = images.read(image)
         if isinstance(image, Image.Image):
-            image = prepared(image, wanted)
+            image = self._prepared(image, wanted)
         given = _batched(image, wanted)
         like = self._like()
         given = given.to(like.device) if wanted.kind == "ids" else given.to(like)
@@ -132,23 +153,21 @@ class Seeing:
         return self.network.at(inputs).checked(), given
 
 
-def prepared(image: Image.Image, wanted: Shape) -> Tensor:
-    """An image as a network takes it: its size, from 0 to 1, and normalized.
+def _size_of(image: Image.Image, wanted: Shape) -> tuple[int, int]:
+    """The size at which a network looks at an image: its own, or where that is open about that of the image.
 
     Raises:
         ArchError: where the network takes no images.
     """
     if wanted.kind != "map" or wanted.rank != 2:
         raise ArchError(f"the network takes {wanted}, which is no image; give it a tensor")
-    channels, *space = wanted.dims
     own = (image.height, image.width)
     shrink = min(1.0, MOST / max(own))
-    size = [
+    height, width = (
         asked if isinstance(asked, int) else max(1, round(extent * shrink / STEP)) * STEP
-        for asked, extent in zip(space, own, strict=True)
-    ]
-    asked = channels if isinstance(channels, int) else len(images.MEAN)
-    return images.normalized(images.fitted(image, asked, (size[0], size[1])))
+        for asked, extent in zip(wanted.dims[1:], own, strict=True)
+    )
+    return height, width
 
 
 def _closed(wanted: Shape) -> tuple[int, ...]:
