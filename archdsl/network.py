@@ -23,7 +23,9 @@ from archdsl.elaborate.elaborator import Elaboration, elaborate
 from archdsl.errors import ArchError, NotFoundError, SpecError
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
+    from torch.distributed.device_mesh import DeviceMesh
 
     from archdsl.analyses.devices import Device
     from archdsl.analyses.sizes import AxisSizes
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from archdsl.layers.tensor import Tensor
     from archdsl.linter.lint import Looked
     from archdsl.linter.model import Options
+    from archdsl.lowering.modes import Settings
     from archdsl.lowering.program import Program
     from archdsl.project import Module
     from archdsl.reports.cost import Cost
@@ -400,32 +403,91 @@ class Network:
         with paused():
             return lower(self.checked().graph)
 
-    def source(self) -> str:
-        """The Python source of the module: ordinary torch code that needs nothing else.
+    def program_for(self, settings: Settings) -> Program:
+        """The Python source of a module that runs as some settings say."""
+        from archdsl.lowering.modes import Settings
+        from archdsl.lowering.program import lower_for
+
+        if settings.forward == Settings():
+            return self.program
+        with paused():
+            return lower_for(self.checked().graph, settings)
+
+    @cached_property
+    def units(self) -> tuple[str, ...]:
+        """The modules that are natural to shard, to compute again or to compile one by one: blocks, by their paths.
 
         Raises:
             SpecError: where the network has errors.
         """
-        return self.program.text
+        from archdsl.lowering.units import units
 
-    def compile(self, weights: bool = True) -> nn.Module:
+        return units(self.checked().graph)
+
+    def source(self, *, dtype: object = None, fold: bool = False, checkpoint: bool = False) -> str:
+        """The Python source of the module: ordinary torch code that needs nothing else.
+
+        The arguments are those of `compile` that change it.
+
+        Raises:
+            SpecError: where the network has errors.
+            ArchError: where an argument means nothing.
+        """
+        from archdsl.lowering.modes import settings
+
+        return self.program_for(settings({"dtype": dtype, "fold": fold, "checkpoint": checkpoint})).text
+
+    def compile(
+        self,
+        weights: bool | nn.Module | Mapping[str, Any] = True,
+        *,
+        preset: str | None = None,
+        device: str | torch.device | None = None,
+        dtype: str | torch.dtype | None = None,
+        memory_format: str | torch.memory_format | None = None,
+        mode: str | None = None,
+        fold: bool | None = None,
+        checkpoint: bool | None = None,
+    ) -> nn.Module:
         """A new torch module: what `source()` shows, executed, with the weights that the spec names and others fresh.
 
-        Published weights come from torch's cache, or are downloaded into it. With `weights=False` all are fresh.
+        Published weights come from torch's cache, or are downloaded into it. With `weights=False` all are fresh; a
+        module of this network, or its `state_dict()`, gives copies of its own.
+
+        `preset` is how it is to run, and the others say so one by one: "float32", "bfloat16", "float16" or "autocast";
+        "contiguous" or "channels_last"; "eager" or a mode of `torch.compile`; whether batch norms are folded into the
+        layers before them, for inference; whether the `units` are computed again in the backward pass.
 
         Raises:
             SpecError: where the network has errors.
             WeightsError: where weights are not to be had, or do not fit.
+            ArchError: where an argument means nothing, or there is no such device.
         """
-        from archdsl.torch.execute import build
+        from archdsl.lowering.folding import folded
+        from archdsl.lowering.modes import settings
+        from archdsl.torch.compiled import compiled
+        from archdsl.torch.modes import chosen_device
 
-        module = build(self.program)
-        if weights and any(backbone.weights is not None for backbone in self.graph.backbones):
-            from archdsl.torch.weights import load
+        where, fast = chosen_device(device, preset)
+        given: dict[str, Any] = {"device": where, "dtype": dtype, "memory_format": memory_format, "mode": mode}
+        how = settings({**given, "fold": fold, "checkpoint": checkpoint}, preset, fast)
+        graph = self.checked().graph
+        pairs = folded(graph).pairs if how.fold else ()
+        folder = None if self.module.source.folder is None else Path(self.module.source.folder)
+        return compiled(graph, self.program_for, weights, folder, how, pairs, _shipped_program)
 
-            folder = self.module.source.folder
-            load(self.graph, module, None if folder is None else Path(folder), _shipped_program)
-        return module
+    def shard(self, module: nn.Module, mesh: DeviceMesh | None = None, **options: Any) -> nn.Module:
+        """The module of this network itself, spread over a group of processes: torch's FSDP2, by the `units`.
+
+        `options` are those of `torch.distributed.fsdp.fully_shard`.
+
+        Raises:
+            SpecError: where the network has errors.
+            ArchError: where there is no such group, or the module is not of this network.
+        """
+        from archdsl.torch.sharding import shard
+
+        return shard(module, self.units, mesh, **options)
 
     def transforms(
         self, train: bool = False, *, augment: str | None = None, flip: float = 0.5, input: str | None = None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archdsl.cli.networks import approved, opened
-from archdsl.cli.options import Inputs, Parameters, Spec
+from archdsl.cli.options import Inputs, Parameters, Preset, Spec
 from archdsl.cli.terminal import FINDINGS, colored, complain, note, put, step
 from archdsl.files import write_atomically
 from archdsl.network import Network
@@ -35,11 +35,12 @@ def command(
     weights: Annotated[
         bool, typer.Option("--weights/--no-weights", help="Load the weights that the spec names, or begin at random.")
     ] = True,
+    preset: Preset = None,
 ) -> None:
     """Do all of these into a folder, and run the module.
 
     Checks, prints the report, writes diagram, report and source, then runs the module forward and backward once: on
-    the accelerator, or else on the CPU.
+    the accelerator, or else on the CPU. For inference it runs forward only.
     """
     network = approved(_sized(net, parameters, inputs))
     _prepare(output)
@@ -59,12 +60,10 @@ def command(
     for name, content in files.items():
         write_atomically(output / name, content)
     put("".join(f"wrote {output / name}\n" for name in files))
-    tried = _tried(network, weights)
+    tried = _tried(network, weights, preset)
     shapes = ", ".join("x".join(map(str, shape)) for shape in tried.outputs)
-    put(
-        f"ran on {tried.device}, batch of {tried.batch}: "
-        f"forward {tried.forward:.3f} s, backward {tried.backward:.3f} s, output {shapes}\n"
-    )
+    backward = "" if preset == "inference" else f"backward {tried.backward:.3f} s, "
+    put(f"ran on {tried.device}, batch of {tried.batch}: forward {tried.forward:.3f} s, {backward}output {shapes}\n")
     for problem in tried.problems:
         complain(problem)
     raise typer.Exit(FINDINGS if tried.problems else 0)
@@ -108,17 +107,18 @@ def _diagram(network: Network) -> str | None:
         return None
 
 
-def _tried(network: Network, weights: bool) -> Trial:
+def _tried(network: Network, weights: bool, preset: str | None) -> Trial:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of torch's own making
             with step("loading torch"):
                 from archdsl.torch.trial import best_device, trial
             with step("building the module"):
-                module = network.compile(weights)
+                module = network.compile(weights, preset=preset)
             device = best_device()
-            with step(f"one forward and one backward pass on {device.type}"):
-                return trial(module, network.graph, device)
+            training = preset != "inference"
+            with step(f"one forward {'and one backward ' if training else ''}pass on {device.type}"):
+                return trial(module, network.graph, device, training=training)
     except ModuleNotFoundError as problem:
         complain(f"the module was not run: {problem.name} is not installed")
     except (RuntimeError, MemoryError) as problem:  # out of memory is one of them

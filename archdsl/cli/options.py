@@ -12,10 +12,10 @@ from archdsl.diagnostics.model import nearest
 
 
 def choice(flag: str, help: str, words: Sequence[str]) -> Any:
-    """An option that takes one of some words."""
+    """An option that takes one of some words, or is left out."""
 
-    def chosen(value: str) -> str:
-        if value in words:
+    def chosen(value: str | None) -> str | None:
+        if value is None or value in words:
             return value
         near = nearest(value, words)
         hint = f"did you mean {near}?" if near else f"choose from {', '.join(words)}"
@@ -85,4 +85,9 @@ Depth = Annotated[int | None, typer.Option("--depth", min=0, metavar="N", help="
 Batch = Annotated[int, typer.Option("--batch", min=1, max=2**31, metavar="N", help="Samples to count for.")]
 RULES = ("torchvision", "all", "macs")
 """The names of the counting rules; a test compares them with those of archdsl.analyses.cost."""
+PRESETS = ("training", "inference")
+"""The names of the presets; a test compares them with those of archdsl.lowering.modes."""
+Preset = Annotated[
+    str | None, choice("--preset", "Run the module as is right to train, or for inference: see docs/gpu.md.", PRESETS)
+]
 CountingRule = Annotated[str, choice("--rule", "What is counted as operations.", RULES)]

@@ -68,13 +68,16 @@ class Class:
     parameters: list[str] = field(default_factory=list)
     values: list[list[Any]] = field(default_factory=list)
     """For each parameter its value in each instance."""
+    recomputed: bool = False
+    """Whether what its forward makes is computed again for the backward pass."""
 
 
 class Classes:
     """The classes of a network, the inner ones first; the last is the network's own."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, recomputed: frozenset[str] = frozenset()) -> None:
         self.plan = plan
+        self.recomputed = recomputed
         self.graph = plan.graph
         self.lowered = plan.lowered
         self.classes: list[Class] = []
@@ -107,10 +110,12 @@ class Classes:
         if run.activation.kind == "group":  # `stage1`, `stage2` may be alike: their numbers do not count
             definition = definition.rstrip("-0123456789") or definition
         held = tuple([(name, self.key(tree)) for name, tree in children])
-        key = (definition, run.activation.kind, self.forwards[shape], held)
+        recomputed = run.path in self.recomputed
+        key = (definition, run.activation.kind, self.forwards[shape], held, recomputed)
         kind = self.by_key.get(key)
         if kind is None:
-            kind = self.by_key[key] = Class(len(self.classes), definition, body or forward(self.plan, run))
+            body = body or forward(self.plan, run)
+            kind = self.by_key[key] = Class(len(self.classes), definition, body, recomputed=recomputed)
             self.classes.append(kind)
         made = Instance(run, kind, children, run.activation.span, len(kind.instances))
         kind.instances.append(made)

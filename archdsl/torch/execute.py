@@ -9,9 +9,12 @@ from collections import deque
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import nn
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from archdsl.lowering.program import Program
 
 
@@ -26,6 +29,43 @@ def build(program: Program) -> nn.Module:
     made = getattr(module_of(program.text), program.class_name)()
     assert isinstance(made, nn.Module)
     return made
+
+
+def empty(program: Program) -> nn.Module:
+    """A module of the program's class on torch's `meta` device: with shapes, without numbers or memory for them.
+
+    It is for `filled`: nothing is drawn at random only to be written over.
+    """
+    with torch.device("meta"):
+        return build(program)
+
+
+def filled(program: Program, state: Mapping[str, torch.Tensor]) -> nn.Module:
+    """A module of the program's class that holds these very tensors, by the names of its `state_dict()`.
+
+    What is frozen stays frozen. Buffers that no state has, which a layer of your own may keep, are as it makes them.
+
+    Raises:
+        RuntimeError: where a name or a shape is not the module's.
+    """
+    module = empty(program)
+    module.load_state_dict(state, strict=True, assign=True)
+    return complete(module, program)
+
+
+def complete(module: nn.Module, program: Program) -> nn.Module:
+    """A module that was `empty`, once its state is in it: with those of its buffers that no state has."""
+    left = [
+        (path, name)
+        for path, part in module.named_modules()
+        for name, buffer in part.named_buffers(recurse=False)
+        if buffer.is_meta and name in part._non_persistent_buffers_set
+    ]
+    if left:
+        made = build(program)
+        for path, name in left:
+            setattr(module.get_submodule(path), name, getattr(made.get_submodule(path), name))
+    return module
 
 
 def module_of(text: str) -> ModuleType:
@@ -65,10 +105,13 @@ def _forget_all_but(most: int) -> None:
 
 
 def _reducer(text: str) -> Any:
-    """How a module is pickled: with its source, so that any process with archdsl can read it back."""
+    """How a module is pickled: with its source, so that any process with archdsl can read it back.
+
+    What torch has compiled of it is left out: `compile()` is called again where it is read.
+    """
 
     def reduce(self: nn.Module) -> tuple[Any, ...]:
-        return restore, (text, type(self).__qualname__), self.__dict__
+        return restore, (text, type(self).__qualname__), self.__getstate__()  # type: ignore[no-untyped-call]
 
     return reduce
 

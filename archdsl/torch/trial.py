@@ -31,8 +31,12 @@ class Trial:
     """Where the module differs from its graph; empty for a right one."""
 
 
-def trial(module: nn.Module, graph: Graph, device: torch.device | None = None, batch: int = 2) -> Trial:
+def trial(
+    module: nn.Module, graph: Graph, device: torch.device | None = None, batch: int = 2, training: bool = True
+) -> Trial:
     """Runs a module in training mode, forward and backward, on `device` or else the best one there is.
+
+    One that is not for `training` runs as it is, and backward only as far as its parameters ask for gradients.
 
     The loss is the sum of the squared means of all floating outputs. The module is left on that device, its statistics
     (as of batch normalization) changed by the pass.
@@ -44,7 +48,9 @@ def trial(module: nn.Module, graph: Graph, device: torch.device | None = None, b
     device = device or best_device()
     generator = torch.Generator().manual_seed(0)
     inputs = [_random(each.tensor, batch, generator).to(device) for each in graph.inputs]
-    module = module.to(device).train()
+    module = module.to(device)
+    if training:
+        module.train()
     began = _now(device)
     result = module(*inputs)
     between = _now(device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.error import URLError
@@ -39,8 +40,12 @@ class Loaded(NamedTuple):
     """What the file has and the network does not, by its names there: mostly what stands behind a cut."""
 
 
-def load(graph: Graph, module: nn.Module, folder: Path | None, shipped: Shipped | None = None) -> tuple[Loaded, ...]:
+def load(
+    graph: Graph, module: nn.Module, folder: Path | None, shipped: Shipped | None = None, assign: bool = False
+) -> tuple[Loaded, ...]:
     """Puts the weights that a spec names into a module of it. Files are looked for in `folder`, where the spec is.
+
+    With `assign` the module, which is then `empty`, takes the tensors themselves; they must be all that it has.
 
     Published weights are taken from torch's cache (`torch.hub.get_dir()`), and downloaded into it, with the check of
     their hash, where they are not there. Those of timm are compared with what `shipped` gives. Nothing but tensors is
@@ -54,17 +59,71 @@ def load(graph: Graph, module: nn.Module, folder: Path | None, shipped: Shipped 
     ]
     fitted = [(_fitted(graph, backbone, module, state, source), state, source) for backbone, state, source in plans]
     own = module.state_dict()
+    given: dict[str, Tensor] = {}
     done = []
     for (backbone, _, _), (taken, state, source) in zip(plans, fitted, strict=True):
         prefix = f"{backbone.path}."
-        with torch.no_grad():
-            for key, (tensor, _) in taken.items():
-                own[prefix + key].copy_(tensor)
+        given |= {prefix + key: tensor for key, (tensor, _) in taken.items()}
         kept = tuple([prefix + key for key, (_, adapted) in taken.items() if not adapted])
         adapted = tuple([prefix + key for key, (_, changed) in taken.items() if changed])
         unused = tuple([key for key in state if key not in taken])
         done.append(Loaded(backbone.path, source, kept, adapted, unused))
+    _put(module, own, given, assign)
     return tuple(done)
+
+
+def _put(module: nn.Module, own: State, given: Mapping[str, Tensor], assign: bool) -> None:
+    if not assign:
+        with torch.no_grad():
+            for key, tensor in given.items():
+                own[key].copy_(tensor)
+        return
+    device = torch.get_default_device()
+    seen: set[int] = set()
+    state = {}
+    for key, tensor in own.items():
+        if key not in given:  # a count of batches: files from before torch 0.4.1 have none
+            state[key] = torch.zeros_like(tensor, device=device)
+            continue
+        mine = given[key].detach().to(device, tensor.dtype)
+        place = mine.untyped_storage().data_ptr()
+        state[key] = mine.clone() if place in seen else mine  # what lies in one memory would be trained together
+        seen.add(place)
+    module.load_state_dict(state, strict=True, assign=True)
+
+
+def are_all_given(graph: Graph) -> bool:
+    """Whether every number of a network comes from weights that its spec names."""
+    given = [each.path for each in graph.backbones if each.weights is not None]
+    return bool(given) and all(
+        any(node.path.startswith(f"{path}.") for path in given)
+        for node in graph.nodes
+        if graph.applied[node.index].weights or graph.applied[node.index].layer.buffers(*graph.inputs_of(node))
+    )
+
+
+def taken(own: State, weights: nn.Module | State) -> dict[str, Tensor]:
+    """Copies of the tensors of a module of the same network, or of a `state_dict()`, to be a new module's.
+
+    Raises:
+        WeightsError: where they are not those of the network.
+    """
+    state: State = weights if isinstance(weights, Mapping) else weights.state_dict()
+    wrong = [
+        f"{key}: {_sized(tensor)} here, nothing among the weights" for key, tensor in own.items() if key not in state
+    ]
+    wrong += [f"{key}: nothing here, {_sized(state[key])} among the weights" for key in state if key not in own]
+    both = [(key, tensor, state[key]) for key, tensor in own.items() if key in state]
+    wrong += [f"{key}: {_sized(a)} here, {_sized(b)} among the weights" for key, a, b in both if a.shape != b.shape]
+    if wrong:
+        raise WeightsError(f"the weights are not those of this network:{_listed(wrong)}")
+    device = torch.get_default_device()
+    return {key: given.detach().to(device, tensor.dtype, copy=True) for key, tensor, given in both}
+
+
+def _listed(wrong: list[str]) -> str:
+    more = f"\n  ... and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+    return "".join(f"\n  {line}" for line in wrong[:_SHOWN]) + more
 
 
 def adapted(weight: Tensor, channels: int) -> Tensor:
@@ -152,10 +211,8 @@ def _fitted(
         else:
             wrong.append(f"{key}: {_sized(tensor)} here, {_sized(given)} in the file")
     if wrong:
-        more = f"\n  ... and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
-        listed = "".join(f"\n  {line}" for line in wrong[:_SHOWN])
         count = "tensor does" if len(wrong) == 1 else "tensors do"
-        raise WeightsError(f"{backbone.span}: {len(wrong)} of {len(own)} {count} not fit in {source}:{listed}{more}")
+        raise WeightsError(f"{backbone.span}: {len(wrong)} of {len(own)} {count} not fit in {source}:{_listed(wrong)}")
     return taken
 
 

@@ -275,7 +275,7 @@ def test_a_failed_build_leaves_earlier_files(run: Run, folder: Path) -> None:
 
 
 def test_a_module_that_fails_is_a_finding_without_a_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **options: object) -> None:
         raise RuntimeError("out of memory\nmore words")
 
     monkeypatch.setattr("archdsl.torch.trial.trial", fail)
