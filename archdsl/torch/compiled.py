@@ -36,6 +36,8 @@ def compiled(
 ) -> nn.Module:
     """The module; `pairs` are the layers that take over a norm. Only what comes out is put on a device or compiled.
 
+    `shipped` gives the source of networks that ship, with which weights of timm are compared.
+
     Raises:
         WeightsError: where weights are not to be had, or do not fit.
         ArchError: where the device is not to be had.

@@ -101,7 +101,7 @@ def read(backbone: Backbone, shipped: Shipped) -> tuple[State, str]:
     """
     name, config = _config(backbone)
     path = _file(backbone, name, config)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         model = _model(backbone, name, config, read_file(path))
         state = fitting(backbone, name, model, config, shipped)
     return state, f"timm {name} ({path.name})"

@@ -113,7 +113,7 @@ def test_weights_for_features_alone_have_no_head(cache: Path) -> None:
 
 def test_what_is_random_elsewhere_stays_as_it_was(cache: Path) -> None:
     published(cache, "resnet18.a1_in1k")
-    net = spec("resnet18", "resnet18.a1_in1k", "layer1", size=64)
+    net = spec("resnet18", "resnet18.a1_in1k", "layer1", "gap -> flatten -> fc 5", size=64)
     net.compile()  # builds what is kept for the next time
     torch.manual_seed(3)
     net.compile(weights=False)
