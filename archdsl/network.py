@@ -498,7 +498,7 @@ class Network:
     def see(self, model: nn.Module | None = None) -> Seeing:
         """What a module of this network learned: its feature maps, filters, class maps and attributions, as pictures.
 
-        Without a module, of a new one from `compile()`.
+        Without a module, of a new one with the weights of the file it was loaded from, or those that the spec names.
 
         Raises:
             SpecError: where the network has errors.
@@ -506,7 +506,7 @@ class Network:
         """
         from archdsl.torch.seeing import Seeing
 
-        return Seeing(self.checked(), self.compile() if model is None else model)
+        return Seeing(self.checked(), self.filled() if model is None else model)
 
     def program_giving(self, values: Sequence[Value]) -> Program:
         """The source in evaluation, which gives some values of the graph behind the network's own outputs."""

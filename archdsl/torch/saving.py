@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-from torch import nn
-
 from archdsl.diagnostics.escape import printable
 from archdsl.errors import WeightsError
 from archdsl.files import staged
-from archdsl.torch.execute import build
+from archdsl.torch.execute import empty, filled
 
 if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
     from archdsl.lowering.program import Program
 
 _SHOWN = 6
@@ -48,12 +48,7 @@ def loaded(program: Program, path: Path) -> nn.Module:
 
     state = read_file(path)
     check(program, state, printable(path.name), "in the file")
-    model = _empty(program)
-    model.load_state_dict(state, strict=True, assign=True)
-    if any(each.is_meta for each in (*model.parameters(), *model.buffers())):  # one that is in no state
-        model = build(program)
-        model.load_state_dict(state, strict=True, assign=True)
-    return model.eval()
+    return filled(program, state).eval()
 
 
 def own_state(model: nn.Module) -> dict[str, torch.Tensor]:
@@ -75,7 +70,7 @@ def check(program: Program, state: Mapping[str, torch.Tensor], what: str, where:
     Raises:
         WeightsError: where they are not; it lists what differs.
     """
-    own = {key: tuple(value.shape) for key, value in _empty(program).state_dict().items()}
+    own = {key: tuple(value.shape) for key, value in empty(program).state_dict().items()}
     given = {key: tuple(value.shape) for key, value in state.items()}
     wrong = [
         f"{printable(key)}: {_sized(own.get(key))} in the network, {_sized(given.get(key))} {where}"
@@ -87,12 +82,6 @@ def check(program: Program, state: Mapping[str, torch.Tensor], what: str, where:
         more = f"\n  ... and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
         count = "1 tensor differs" if len(wrong) == 1 else f"{len(wrong)} tensors differ"
         raise WeightsError(f"{what} is not of this network; {count}:{listed}{more}")
-
-
-def _empty(program: Program) -> nn.Module:
-    """A module with shapes and no weights."""
-    with torch.device("meta"):
-        return build(program)
 
 
 def _apart(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
