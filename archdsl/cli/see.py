@@ -11,7 +11,7 @@ import typer
 from archdsl.cli.networks import sound
 from archdsl.cli.options import Inputs, Parameters, Spec, output_ending_in
 from archdsl.cli.terminal import note, put, step
-from archdsl.errors import ArchError
+from archdsl.errors import ArchError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,8 +86,9 @@ def command(
     unit = _unit(maximize) if maximize else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch's own making
-        network, model = _opened(net, parameters, inputs, weights)
-        see = network.see(model)
+        network = sound(net, parameters, inputs)
+        _look(network, image, [*(features or ()), *([gradcam] if gradcam else ()), *([unit[0]] if unit else ())])
+        see = network.see(_module(network, weights))
         with step(f"looking into {network.name}"):
             found = _seen(see, image, features, gradcam, attribute, filters, unit, target, steps, seed)
             found.save(output)
@@ -122,19 +123,30 @@ def _unit(text: str) -> tuple[str, int]:
     return path, int(number)
 
 
-def _opened(
-    net: str, parameters: Sequence[str] | None, inputs: Sequence[str] | None, weights: bool
-) -> tuple[Network, nn.Module]:
-    """The network that NET means, and its module."""
-    network = sound(net, parameters, inputs)
+def _look(network: Network, image: str | None, paths: Sequence[str]) -> None:
+    """Sees that the image and the places are there, before anything takes long.
+
+    Raises:
+        NotFoundError: where one is not.
+    """
+    if image is not None and not Path(image).is_file():
+        raise NotFoundError(f"there is no image {image}")
     try:
-        with step("building the module"):
-            model = network.filled() if weights else network.compile(weights=False)
+        with step("loading torch"):
+            from archdsl.torch.seeing.places import place
     except ModuleNotFoundError as problem:
         raise ArchError(f"looking into a network needs {problem.name}, which is not installed") from None
+    for path in paths:
+        place(network.graph, path)
+
+
+def _module(network: Network, weights: bool) -> nn.Module:
+    """The network's module, with the weights that there are for it."""
+    with step("building the module"):
+        model = network.filled() if weights else network.compile(weights=False)
     if not weights or not (network.is_saved or any(each.weights is not None for each in network.graph.backbones)):
         note(f"{network.name} begins at random here: nothing that is shown was learned")
-    return network, model
+    return model
 
 
 def _seen(
