@@ -443,7 +443,7 @@ class Networks:
                 return found
             if type(found) in (int, float, bool, tuple):
                 return found  # that is no path, and is told
-        return env.source.text[value.start : value.end]
+        return _written(value, env)
 
     def no_layer(self, word: str, path: str, index: int, placed: Placed) -> None:
         """Reports that a network has no layer of a path that an argument gives."""
@@ -494,6 +494,13 @@ def _compact(
             one = len(numbers) == 1
             return tree.Name(*at, match[1]), tree.Number(*at, numbers[0]) if one else tree.Size(*at, numbers)
     return None
+
+
+def _written(value: tree.Expression, env: Env) -> str:
+    """An expression as it is written; a path without the blanks that may stand beside its dots."""
+    if isinstance(value, tree.Attribute):
+        return f"{_written(value.base, env)}.{value.name}"
+    return env.source.text[value.start : value.end]
 
 
 def _until(path: str | None) -> list[tuple[str, object]]:

@@ -238,8 +238,9 @@ def _expression(node: tree.Expression, loosest: int = 0) -> str:
         case tree.List():
             return f"[{', '.join(map(_expression, node.items))}]"
         case tree.Attribute(base=base):
-            digits = isinstance(base, tree.Number) or (isinstance(base, tree.Attribute) and base.name[0].isdigit())
-            return f"{_expression(base)}{' ' * digits}.{node.name}"  # 1 .2 is no 1.2
+            ends = isinstance(base, tree.Number) or (isinstance(base, tree.Attribute) and base.name[0].isdigit())
+            apart = " " * (ends and node.name[0].isdigit())  # 1 .2 is no 1.2
+            return f"{_expression(base)}{apart}.{node.name}"
         case tree.Index():
             return f"{_expression(node.base)}[{_expression(node.index)}]"
         case tree.Slice():
