@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import huggingface_hub.constants
@@ -20,8 +21,10 @@ from archdsl.torch.from_timm import _by_content, _by_name, _by_shape
 from archdsl.torch.vision import import_torchvision
 
 import_torchvision()
-import timm  # noqa: E402
-from timm.data import create_transform, resolve_data_config  # noqa: E402
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # of timm's own making, where it is older than torch
+    import timm
+    from timm.data import create_transform, resolve_data_config
 
 
 def spec(network: str, name: str, until: str = "", rest: str = "", size: int = 224) -> Network:
