@@ -36,7 +36,7 @@ outputs, *arguments = sys.argv[1:]
 outputs = outputs.split(":")
 spec, earlier = Path("tiny.arch").read_text(), "what was there before\\n"
 build._diagram = lambda network: None
-build._tried = lambda network, weights: sys.exit(0)
+build._tried = lambda *given: sys.exit(0)
 sys.argv = ["archdsl", *arguments]
 
 def begin():

@@ -111,6 +111,8 @@ def test_the_package_evaluates_and_unpickles_nothing() -> None:
                 harmless = {("json", "loads"), ("tomllib", "loads"), ("re", "compile")}
                 if isinstance(owner, ast.Name) and (owner.id, name) in harmless:
                     continue
+                if owner is not None and name in ("eval", "compile") and not node.args:  # module.eval()
+                    continue
                 if any(keyword.arg == "shell" for keyword in node.keywords):
                     found.append((path.name, "shell"))
                 of_torch = isinstance(owner, ast.Name) and (owner.id, name) == ("torch", "load")

@@ -191,13 +191,12 @@ def test_without_a_compiler_it_says_so(tmp_path: Path, monkeypatch: pytest.Monke
     from torch._inductor import config, cpp_builder
 
     monkeypatch.setenv("CXX", "no-such-compiler")
-    monkeypatch.setattr(config.cpp, "cxx", ("no-such-compiler",))
     for cached in ("get_cpp_compiler", "cpp_compiler_search"):
         clear = getattr(getattr(cpp_builder, cached, None), "cache_clear", None)
         if clear:
             clear()
     net, model = made("vector")
-    with pytest.raises(ArchError, match="needs a C\\+\\+ compiler"):
+    with config.patch({"cpp.cxx": ("no-such-compiler",)}), pytest.raises(ArchError, match="needs a C\\+\\+ compiler"):
         net.export(tmp_path / "net.aoti.pt2", model)
     assert not list(tmp_path.iterdir())
 
