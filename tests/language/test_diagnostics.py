@@ -237,7 +237,11 @@ TEXTS = [
     ("block b { relu }\nnet a = b(3)", "unknown-name 2:9 b", ["is a block, not a network"]),
     ("net b(n=1) { input 8\n fc n }\nnet a = b(m=3)", "unknown-option 3:11 m", ["it takes n"]),
     ("net b(n) { input 8\n fc n }\nnet a = b()", "missing-argument 3:5 a", ["needs n"]),
-    ("net b { input 8\n relu }\nnet a = b() { relu }", "misplaced 3:15 relu", ["`expect`, `recipe` and `preprocess` only"]),
+    (
+        "net b { input 8\n relu }\nnet a = b() { relu }",
+        "misplaced 3:15 relu",
+        ["`expect`, `recipe` and `preprocess` only"],
+    ),
     ("let n = 1\nlet n = 2\nnet a { input 8\n fc n }", "duplicate-name 2:5 n", ["defined twice", "first defined here"]),
     ("block relu2 { relu }\nblock relu2 { tanh }\nnet a { input 8\n relu2 }", "duplicate-name 2:7 relu2", []),
     ("let n = m\nlet m = 1\nnet a { input 8\n fc n }", "unknown-name 1:9 m", []),
