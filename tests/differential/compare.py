@@ -90,7 +90,10 @@ def _different(network: Network, reference: Reference, deep: bool) -> Disagreeme
 
 
 def _backward(outputs: list[torch.Tensor]) -> None:
-    loss: Any = sum((x * 1.0).sum() for x in outputs)
+    """Derives the sum of all that is a number: whether torch's kernels pass on the gradient of what is none depends on
+    how a tensor lies in memory (`hardtanh`).
+    """
+    loss: Any = sum((x * 1.0).masked_fill(x.isnan(), 0.0).sum() for x in outputs)
     if loss.requires_grad:
         loss.backward()
 
