@@ -16,7 +16,7 @@ from archdsl import limits
 from archdsl.analyses.contracts import contracts, impossible
 from archdsl.analyses.counts import counts, total
 from archdsl.analyses.fields import Field, fields
-from archdsl.analyses.training import Frozen, frozen
+from archdsl.analyses.training import frozen
 from archdsl.collector import make_room, paused
 from archdsl.diagnostics.model import Diagnostic, in_order
 from archdsl.elaborate.elaborator import Elaboration, elaborate
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from torch.distributed.device_mesh import DeviceMesh
 
     from archdsl.analyses.devices import Device
+    from archdsl.analyses.inside import Frozen
     from archdsl.analyses.sizes import AxisSizes
     from archdsl.analyses.stages import StagePlan
     from archdsl.analyses.transfer import Plan

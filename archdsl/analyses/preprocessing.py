@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archdsl import weights
-from archdsl.analyses.training import around
+from archdsl.analyses.inside import around
 from archdsl.graph import Value
 from archdsl.weights import Preprocessing
 

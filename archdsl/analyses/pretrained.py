@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from archdsl import project, weights
-from archdsl.analyses.training import inside
+from archdsl.analyses.inside import inside
 from archdsl.diagnostics.model import Diagnostic, error, nearest
 from archdsl.elaborate.elaborator import elaborate
 from archdsl.layers.catalog import STANDARD

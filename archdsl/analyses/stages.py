@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from archdsl import limits
+from archdsl.analyses.inside import around, kept
 from archdsl.diagnostics.model import Diagnostic, Label, error, nearest
 
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ def plan(graph: Graph, number: int) -> StagePlan:
     assert graph.recipe is not None
     stage = graph.recipe.stages[number]
     norms = str(stage.settings.get("bn", "train"))
-    known = _contents(graph)
-    parts = {_path(part, known): part for part in stage.parts}
+    alone = kept(graph)
+    parts = {_path(graph, part): part for part in stage.parts}
     found: dict[str, list[Node]] = {path: [] for path in parts}
     parameters: set[int] = set()
     statistics: set[int] = set()
@@ -68,14 +69,13 @@ def plan(graph: Graph, number: int) -> StagePlan:
         has_weights, tracks = bool(graph.applied[node.index].weights), node.layer.tracks
         if not has_weights and not tracks:
             continue
-        around = _around(node, parts)
-        own_parameters, own_statistics = _by_itself(graph, node)
-        held = around is None or parts[around].settings.get("freeze") is True
-        if has_weights and (held or own_parameters or (tracks and norms == "frozen")):
+        part = _part_of(node, parts)
+        held = part is None or parts[part].settings.get("freeze") is True
+        if has_weights and (held or node.index in alone.parameters or (tracks and norms == "frozen")):
             parameters.add(node.index)
-        elif has_weights and around is not None and not node.reused:
-            found[around].append(node)
-        if tracks and (held or own_statistics or norms != "train"):
+        elif has_weights and part is not None and not node.reused:
+            found[part].append(node)
+        if tracks and (held or node.index in alone.statistics or norms != "train"):
             statistics.add(node.index)
     groups = [group for path, nodes in found.items() for group in _groups(path, parts[path], stage.settings, nodes)]
     epochs = stage.settings.get("epochs")
@@ -112,12 +112,12 @@ def held(graph: Graph, stage: StagePlan) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _groups(path: str, part: Part, around: Settings, nodes: Sequence[Node]) -> Iterator[Group]:
+def _groups(path: str, part: Part, stage: Settings, nodes: Sequence[Node]) -> Iterator[Group]:
     """The layers of a part at one rate, or where it decays with depth, those of each child at its own."""
     if not nodes:
         return
-    lr = float(part.settings.get("lr", around.get("lr")))
-    decay = part.settings.get("weight_decay", around.get("weight_decay"))
+    lr = float(part.settings.get("lr", stage.get("lr")))
+    decay = part.settings.get("weight_decay", stage.get("weight_decay"))
     weight_decay = None if decay is None else float(decay)
     factor = part.settings.get("layer_decay")
     if factor is None:
@@ -132,22 +132,7 @@ def _groups(path: str, part: Part, around: Settings, nodes: Sequence[Node]) -> I
         yield Group(child, lr * float(factor) ** (len(children) - 1 - depth), weight_decay, tuple(inside))
 
 
-def _by_itself(graph: Graph, node: Node) -> tuple[bool, bool]:
-    """Whether the networks inside in which a node stands keep its parameters, and its statistics, in any stage."""
-    parameters = statistics = False
-    for backbone in graph.backbones:
-        if node.path.startswith(f"{backbone.path}."):
-            held = backbone.freezes(node.path)
-            parameters |= held or (backbone.norms == "frozen" and node.layer.tracks)
-            statistics |= held or backbone.norms != "train"
-    return parameters, statistics
-
-
-def _said(graph: Graph, node: Node) -> Span | None:
-    return next((each.span for each in graph.backbones if node.path.startswith(f"{each.path}.")), None)
-
-
-def _around(node: Node, parts: Mapping[str, Part]) -> str | None:
+def _part_of(node: Node, parts: Mapping[str, Part]) -> str | None:
     """The path of the innermost part that holds a node."""
     path = node.path
     while path:
@@ -157,8 +142,9 @@ def _around(node: Node, parts: Mapping[str, Part]) -> str | None:
     return "" if "" in parts else None
 
 
-def _path(part: Part, known: Mapping[str, object]) -> str:
-    return "" if part.path == EVERYTHING and part.path not in known else part.path
+def _path(graph: Graph, part: Part) -> str:
+    is_whole = part.path == EVERYTHING and all(node.path.partition(".")[0] != EVERYTHING for node in graph.nodes)
+    return "" if is_whole else part.path
 
 
 @dataclass(slots=True)
@@ -177,6 +163,7 @@ class _Content:
 
 def _contents(graph: Graph) -> dict[str, _Content]:
     """The paths of all layers and modules, and "" for the network."""
+    alone, backbones = kept(graph), {backbone.path: backbone for backbone in graph.backbones}
     known = {"": _Content()}
     known.update({each.path: _Content() for each in graph.activations if each.path and not each.transparent})
     for node in graph.nodes:
@@ -186,13 +173,13 @@ def _contents(graph: Graph) -> dict[str, _Content]:
         known.setdefault(path, _Content())
         if not graph.applied[node.index].weights:
             continue
-        fixed = _by_itself(graph, node)[0]
+        fixed = node.index in alone.parameters
+        said = next((each.span for each in around(node, backbones)), None) if fixed else None
         while True:
             if (content := known.get(path)) is not None:
                 content.layers += 1
                 content.fixed += fixed
-                if fixed:
-                    content.by = _said(graph, node)
+                content.by = content.by or said
                 content.norms += node.layer.tracks
             if not path:
                 break
@@ -227,19 +214,19 @@ def problems(graph: Graph) -> Iterator[Diagnostic]:
             yield error("duplicate-name", message, stage.span, labels=labels, help="rename one")
         yield from _unknown(stage.settings, _STAGE_WORDS, "a stage")
         yield from _values(stage.settings)
-        yield from _parts(stage, known)
+        yield from _parts(graph, stage, known)
         if not stage.parts:
             help = "name what trains in it, a line each: `head lr=1e-3`, or `all lr=1e-4`"
             yield error("empty-stage", f"nothing trains in the stage `{stage.name}`", stage.span, help=help)
 
 
-def _parts(stage: Stage, known: Mapping[str, _Content]) -> Iterator[Diagnostic]:
+def _parts(graph: Graph, stage: Stage, known: Mapping[str, _Content]) -> Iterator[Diagnostic]:
     seen: dict[str, Part] = {}
     norms = stage.settings.get("bn", "train")
     for part in stage.parts:
         yield from _unknown(part.settings, _PART_WORDS, "a part of a stage")
         yield from _values(part.settings)
-        path = _path(part, known)
+        path = _path(graph, part)
         before = seen.setdefault(path, part)
         if before is not part:
             labels = [Label(before.span, "the first")]

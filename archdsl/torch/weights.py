@@ -10,8 +10,8 @@ from urllib.error import URLError
 import torch
 
 from archdsl import weights as table
+from archdsl.analyses.inside import inside
 from archdsl.analyses.pretrained import FILE, differs_in_channels, first_weights
-from archdsl.analyses.training import inside
 from archdsl.errors import WeightsError
 from archdsl.torch import from_timm
 from archdsl.torch.files import State, read_file, reason, renamed
