@@ -85,6 +85,22 @@ def close(got: Sequence[Any], wanted: Sequence[Tensor]) -> None:
         )
 
 
+OLDER = {("onnx", "ids"): "No ONNX function found", ("pt2", "volume"): "Guard failed"}
+"""What torch before 2.13 cannot write: a global maximum over one axis, a pooling over three axes of any size."""
+
+
+def exported(net: Network, model: nn.Module, path: Path, name: str) -> bool:
+    """Whether a network could be written: what only an older torch cannot write must be told, and leave nothing."""
+    said = OLDER.get((path.suffix[1:], name))
+    if said is None or tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 13):
+        net.export(path, model)
+        return True
+    with pytest.raises(ArchError, match=said):
+        net.export(path, model)
+    assert list(path.parent.iterdir()) == []
+    return False
+
+
 def session(path: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
@@ -95,7 +111,8 @@ def session(path: Path) -> onnxruntime.InferenceSession:
 @pytest.mark.parametrize("name", SPECS)
 def test_onnx_gives_what_the_module_gives_at_other_batches_and_sizes(name: str, tmp_path: Path) -> None:
     net, model = made(name)
-    net.export(tmp_path / "net.onnx", model)
+    if not exported(net, model, tmp_path / "net.onnx", name):
+        return
     run = session(tmp_path / "net.onnx")
     graph = net.graph
     assert [each.name for each in run.get_inputs()] == [port.name for port in graph.inputs]
@@ -143,7 +160,8 @@ def test_networks_that_ship(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", SPECS)
 def test_a_program_gives_what_the_module_gives_at_other_batches_and_sizes(name: str, tmp_path: Path) -> None:
     net, model = made(name)
-    net.export(tmp_path / "net.pt2", model)
+    if not exported(net, model, tmp_path / "net.pt2", name):
+        return
     extra = {"archdsl": ""}
     program = torch.export.load(tmp_path / "net.pt2", extra_files=extra)
     given = inputs(name)
