@@ -379,17 +379,20 @@ class Network:
         optimizer: str = "adamw",
         device: Literal["cuda", "cpu"] = "cuda",
         budget: int | None = None,
+        checkpoint: bool = False,
     ) -> MemoryReport:
         """What inference and a step of training hold in memory over time, in bytes; what fits into a budget.
 
+        With `checkpoint`, of the module that `compile(checkpoint=True)` gives.
+
         Raises:
             SpecError: where the network has errors.
-            ArchError: where sizes are open, or there is no such type, optimizer or batch.
+            ArchError: where sizes are open, there is no such type, optimizer or batch, or nothing to compute again.
         """
         from archdsl.reports.memory import build_memory
 
         with paused():
-            return build_memory(self, batch, dtype, optimizer, device, budget)
+            return build_memory(self, batch, dtype, optimizer, device, budget, checkpoint)
 
     def draw(self, path: str | Path, depth: int | None = None, color_by: str = "kind") -> Path:
         """Draws the network into a file: .svg, .png, .pdf or .dot.

@@ -38,6 +38,9 @@ def command(
     fits: Annotated[
         str | None, typer.Option("--fits", metavar="24GiB", help="Say also which batch so much memory holds.")
     ] = None,
+    checkpoint: Annotated[
+        bool, typer.Option("--checkpoint", help="Blocks are computed again in the backward pass, and keep less.")
+    ] = False,
     device: Annotated[str, choice("--device", "Whose kernels run it.", ("cuda", "cpu"))] = "cuda",
     format: Annotated[str, choice("--format", "How it is printed.", ("text", "json"))] = "text",
     inputs: Inputs = None,
@@ -52,5 +55,6 @@ def command(
     budget = None if fits is None else size(fits)
     from archdsl.reports.memory import render
 
-    found = staged(sound(net, parameters, inputs), stage).memory(batch, dtype, optimizer, device, budget)  # type: ignore[arg-type]
+    network = staged(sound(net, parameters, inputs), stage)
+    found = network.memory(batch, dtype, optimizer, device, budget, checkpoint)  # type: ignore[arg-type]
     put(found.model_dump_json(indent=2) + "\n" if format == "json" else render(found))

@@ -7,18 +7,18 @@ themselves (cuDNN's workspaces), what the allocator rounds up, and the context o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from archdsl.analyses.training import frozen
 from archdsl.graph import Value
-from archdsl.layers.base import elements
+from archdsl.layers.base import Kept, elements
 from archdsl.lowering.forward import forward
 from archdsl.lowering.modules import Run
 
 if TYPE_CHECKING:
     from archdsl.graph import Node
-    from archdsl.layers.base import Kept
     from archdsl.layers.tensor import Tensor
     from archdsl.lowering.modules import Plan
 
@@ -80,6 +80,8 @@ class Timeline(NamedTuple):
     """The inputs of one sample."""
     kept: Mapping[int, int]
     """For each node the bytes for a sample that its backward pass needs and that were not held before."""
+    again: Mapping[int, str]
+    """The modules that are run again, by the first node in each: that counts what is kept for all of it."""
 
     def at(self, batch: int) -> Moment:
         """The moment at which most is held; the first of several."""
@@ -99,12 +101,20 @@ def inference(plan: Plan, dtype: str = "float32", device: Device = "cuda") -> Ti
     return _Walk(plan, dtype, device, training=False).timeline(Optimizer(0, 0))
 
 
-def training(plan: Plan, dtype: str = "float32", optimizer: str = "adamw", device: Device = "cuda") -> Timeline:
+def training(
+    plan: Plan,
+    dtype: str = "float32",
+    optimizer: str = "adamw",
+    device: Device = "cuda",
+    recomputed: frozenset[str] = frozenset(),
+) -> Timeline:
     """A step of training, once the optimizer has its state: forward, backward, and the optimizer's own.
 
-    Gradients are dropped between steps, as `zero_grad` does; the loss itself is not counted.
+    Gradients are dropped between steps, as `zero_grad` does; the loss itself is not counted. Of the modules in
+    `recomputed`, by their paths, only what flows in is kept, and the backward pass runs them again
+    (`torch.utils.checkpoint`, the way that is not reentrant).
     """
-    return _Walk(plan, dtype, device, training=True).timeline(OPTIMIZERS[optimizer])
+    return _Walk(plan, dtype, device, training=True, recomputed=recomputed).timeline(OPTIMIZERS[optimizer])
 
 
 class _Heap:
@@ -144,12 +154,30 @@ class _Facts(NamedTuple):
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     parameters: int
+    weights: bool
+    """Whether it has any, such as train or not."""
+    settled: bool
+    """Whether its statistics are frozen."""
+
+
+@dataclass(slots=True, eq=False)
+class _Region:
+    """A module that the backward pass runs again: what flowed into it, and the nodes that will ask for more."""
+
+    run: Run
+    pieces: list[int]
+    asking: dict[int, None] = field(default_factory=dict)
+    last: int = -1
+    """The last node that asks; what stands behind it is not run again."""
+    ran_again: bool = False
 
 
 class _Walk:
     """Runs a plan with sizes."""
 
-    def __init__(self, plan: Plan, dtype: str, device: Device, training: bool) -> None:
+    def __init__(
+        self, plan: Plan, dtype: str, device: Device, training: bool, recomputed: frozenset[str] = frozenset()
+    ) -> None:
         self.plan = plan
         self.graph = plan.graph
         self.item = ITEM_BYTES[dtype]
@@ -171,6 +199,14 @@ class _Walk:
         self.frozen = frozen(plan.graph)
         self.moments: list[Moment] = []
         self.gradients = 0
+        self.recomputed = recomputed
+        self.regions: dict[int, _Region] = {}
+        """For each node in a module that is run again, what is known of that."""
+        self.region: _Region | None = None
+        """The one that is running."""
+        self.recomputing: dict[int, str] = {}
+        self.has_all = False
+        """Whether it has run again as far as is asked for."""
         self.parameters, self.trainable, self.buffers = self.weights()
 
     def weights(self) -> tuple[int, int, int]:
@@ -196,7 +232,7 @@ class _Walk:
             self.moment("optimizer", -1, fixed=optimizer.scratch * self.trainable)
         for piece in results:
             self.heap.drop(piece)
-        return Timeline(tuple(self.moments), self.parameters, self.buffers, state, inputs, self.kept)
+        return Timeline(tuple(self.moments), self.parameters, self.buffers, state, inputs, self.kept, self.recomputing)
 
     def moment(self, phase: Phase, node: int, fixed: int = 0, sample: int = 0) -> None:
         heap = self.heap
@@ -212,6 +248,9 @@ class _Walk:
 
     def run(self, run: Run) -> list[int]:
         """Runs a module's forward; its results are held for whoever called it."""
+        return self.first_time(run) if self.training and run.path in self.recomputed else self.steps(run)
+
+    def steps(self, run: Run) -> list[int]:
         written = forward(self.plan, run)
         heap = self.heap
         held: dict[Value, int] = {}
@@ -220,10 +259,12 @@ class _Walk:
             self.enter(parameter, value)
             held[parameter] = heap.hold(piece)
         for step, dropped in zip(written.steps, written.dropped, strict=True):
+            if self.has_all:
+                break
             if isinstance(step, Run):
                 if step.first in self.plan.late and not self.training:
                     continue
-                results = dict(zip(step.outputs, self.run(step), strict=True))
+                results = dict(zip(step.outputs, self.run(step), strict=not self.has_all))
             elif step.index in self.plan.late and not self.training:
                 continue
             else:
@@ -236,6 +277,37 @@ class _Walk:
         for piece in held.values():
             heap.drop(piece)
         return given
+
+    def first_time(self, run: Run) -> list[int]:
+        """Runs a module that will be run again: what flows in is kept, and nothing else."""
+        before = self.saved_bytes
+        self.region = region = _Region(run, [self.heap.hold(self.at[value]) for value in run.inputs])
+        for piece in region.pieces:
+            self.save(piece)
+        self.kept[run.first] = self.saved_bytes - before
+        results = self.steps(run)
+        self.region = None
+        if region.asking:
+            self.recomputing[run.first] = run.path
+            region.last = next(reversed(region.asking))
+        else:  # nothing in it trains
+            del self.kept[run.first]
+            self.free(region.pieces)
+        return results
+
+    def again(self, region: _Region) -> None:
+        """Runs a module again, for what its backward pass needs; its statistics are written beside the old ones."""
+        first, last = region.run.first, region.run.stop
+        norms = [each for each in self.graph.nodes[first:last] if each.layer.tracks and not self.facts(each).settled]
+        counts = [self.graph.applied[each.index].counts for each in norms]
+        beside = sum([each.buffers - each.integers for each in counts]) * self.item
+        region.ran_again = True
+        self.region = region
+        self.heap.fixed += beside
+        for piece in self.steps(region.run):
+            self.heap.drop(piece)
+        self.heap.fixed -= beside
+        self.region, self.has_all = None, False
 
     def enter(self, parameter: Value, value: Value) -> None:
         """Inside, a value is known by the parameter that it is given as."""
@@ -254,6 +326,13 @@ class _Walk:
         facts = self.facts(node)
         kept = facts.kept
         values = self.results(node)
+        region = self.region
+        if region is not None and region.ran_again and node.index == region.last:
+            self.has_all = True
+            if kept == Kept(kept.inputs, scratch=kept.scratch, frozen=kept.frozen) and not layer.wants_channels_last:
+                needed = [at[node.inputs[number]] for number in kept.inputs]
+                self.wait(node, needed)  # which torch puts down before the layer runs
+                return {}
         idle = layer.trains_only and not self.training
         if layer.is_view or idle or lowering.overwrites:
             pieces = [heap.hold(at[node.inputs[0]]) for _ in values]
@@ -270,20 +349,22 @@ class _Walk:
         copy = facts.inputs[0] if copied else 0
         if self.training and (facts.parameters or not self.trained.isdisjoint(node.inputs)):
             self.trained.update(values)
-            before = self.saved_bytes
-            needed = [at[node.inputs[number]] for number in kept.inputs if not copied]
-            needed += [pieces[0]] if kept.output else []
-            for piece in needed:
-                self.save(heap.hold(piece))
             # A copy of an input that nothing keeps is needed for the moment only.
             lasting = copy if kept.inputs else 0
             sample, fixed = self.further(kept, lasting)
-            if sample or fixed:
-                needed.append(heap.new(sample, fixed))
-                self.save(needed[-1])
-            self.saved[node.index] = needed
-            self.kept[node.index] = self.saved_bytes - before
-            self.moment("forward", node.index, sample=kept.scratch * self.item + copy - lasting)
+            passing = kept.scratch * self.item + copy - lasting
+            if region is not None and not region.ran_again:
+                self.saved[node.index] = []
+                self.regions[node.index] = region
+                if kept.inputs or kept.output or sample or fixed or facts.weights:
+                    region.asking[node.index] = None
+                self.moment("forward", node.index, fixed, sample + passing)
+            else:
+                needed = [at[node.inputs[number]] for number in kept.inputs if not copied]
+                needed += [pieces[0]] if kept.output else []
+                further = [heap.new(sample, fixed)] if sample or fixed else []
+                self.wait(node, needed, further)
+                self.moment("forward" if region is None else "backward", node.index, sample=passing)
         elif idle:
             self.moment("forward", node.index)
         else:
@@ -304,6 +385,8 @@ class _Walk:
                 tuple([self.bytes(tensor) for tensor in applied.inputs]),
                 tuple([self.bytes(tensor) for tensor in applied.outputs]),
                 0 if held else applied.counts.parameters * self.item,
+                applied.counts.parameters > 0,
+                settled,
             )
         return found
 
@@ -311,6 +394,15 @@ class _Walk:
         """The bytes for a sample, and those whatever the batch, that a layer makes besides its result."""
         mask = kept.on_cpu * self.item if self.on_cpu else kept.mask
         return copy + kept.values * self.item + kept.indices * _WHOLE + mask, kept.statistics * self.item
+
+    def wait(self, node: Node, needed: list[int], further: Sequence[int] = ()) -> None:
+        """A layer's backward pass will need pieces that others hold, and further ones that it made itself."""
+        before = self.saved_bytes
+        self.saved[node.index] = [*(self.heap.hold(piece) for piece in needed), *further]
+        for piece in self.saved[node.index]:
+            self.save(piece)
+        if self.region is None:
+            self.kept[node.index] = self.saved_bytes - before
 
     def save(self, piece: int) -> None:
         """One more backward pass needs a piece."""
@@ -320,7 +412,16 @@ class _Walk:
 
     def forget(self, node: int) -> None:
         """A backward pass has run: what it alone needed is free."""
-        for piece in self.saved.pop(node, ()):
+        self.free(self.saved.pop(node, []))
+        region = self.regions.pop(node, None)
+        if region is not None and node in region.asking:
+            del region.asking[node]
+            if not region.asking:
+                self.free(region.pieces)
+
+    def free(self, pieces: list[int]) -> None:
+        """What waited for a backward pass waits no more."""
+        for piece in pieces:
             self.waiting[piece] -= 1
             if not self.waiting[piece]:
                 del self.waiting[piece]
@@ -342,18 +443,25 @@ class _Walk:
             results = [value for value in self.results(node) if value in arriving]
             if not results:
                 continue
+            region = self.regions.get(index)
+            if region is not None and not region.ran_again and index in region.asking:
+                self.again(region)
             pieces = [arriving.pop(value) for value in results]
             leaving: list[tuple[Value, int]] = []
+            passing = facts.kept.scratch * self.item
             for number, value in enumerate(node.inputs):
                 if value in self.trained:
-                    passes = node.layer.shares_gradient and not self.stretches(node, number)
+                    stretched = self.stretches(node, number)
+                    if stretched and number == 0 and facts.kept.inputs and node.inputs[-1] in self.trained:
+                        passing += facts.outputs[0]  # a product, to be summed up; torch begins with the second factor
+                    passes = node.layer.shares_gradient and not stretched
                     leaving.append((value, heap.hold(pieces[0]) if passes else heap.new(facts.inputs[number])))
             again = node.path in seen  # a shared module's gradient is made anew, and added
             if facts.parameters and not again:
                 seen.add(node.path)
                 heap.fixed += facts.parameters
                 self.gradients += facts.parameters
-            self.moment("backward", index, facts.parameters if again else 0, facts.kept.scratch * self.item)
+            self.moment("backward", index, facts.parameters if again else 0, passing)
             self.forget(index)
             for piece in pieces:
                 heap.drop(piece)

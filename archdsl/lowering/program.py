@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from archdsl.analyses.stages import held, plan
 from archdsl.diagnostics.escape import printable
-from archdsl.errors import ArchError
 from archdsl.graph import GraphOutput
 from archdsl.layers.call import Call, Initializer, literal
 from archdsl.lowering.classes import DEFAULTS, Class, Classes, Instance, Made, Sequence, Tree, options_of, outputs_class
@@ -19,7 +18,7 @@ from archdsl.lowering.forward import Line
 from archdsl.lowering.helpers import HELPERS, NEEDS
 from archdsl.lowering.modes import Settings
 from archdsl.lowering.modules import planned
-from archdsl.lowering.units import units
+from archdsl.lowering.units import recomputed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -53,13 +52,8 @@ def lower_for(graph: Graph, settings: Settings) -> Program:
     """
     if settings.fold:
         graph = folded(graph).graph
-    recomputed = frozenset(units(graph)) if settings.checkpoint else frozenset()
-    if settings.checkpoint and not recomputed:
-        raise ArchError(
-            f"checkpoint=True computes the blocks of a network again, and {graph.name} has none with at least two "
-            "layers that multiply with a matrix; write what is to be computed again as a block"
-        )
-    return _Printer(graph, Classes(planned(graph), recomputed), settings.dtype).program()
+    again = recomputed(graph) if settings.checkpoint else frozenset()
+    return _Printer(graph, Classes(planned(graph), again), settings.dtype).program()
 
 
 def lower_giving(graph: Graph, values: Iterable[Value]) -> Program:

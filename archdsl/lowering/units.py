@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from archdsl.errors import ArchError
 from archdsl.graph import Node
 from archdsl.lowering.modules import Run, planned
 
@@ -25,6 +26,21 @@ def units(graph: Graph) -> tuple[str, ...]:
     times = Counter(run.path for run in _all(root))
     uses = Counter(run.activation.definition for run in _all(root) if run.activation.kind == "block")
     return tuple(_units(graph, root, times, uses))
+
+
+def recomputed(graph: Graph) -> frozenset[str]:
+    """The modules that `checkpoint=True` computes again in the backward pass: the units.
+
+    Raises:
+        ArchError: where there are none.
+    """
+    found = frozenset(units(graph))
+    if not found:
+        raise ArchError(
+            f"checkpoint=True computes the blocks of a network again, and {graph.name} has none with at least two "
+            "layers that multiply with a matrix; write what is to be computed again as a block"
+        )
+    return found
 
 
 def _all(run: Run) -> Iterator[Run]:

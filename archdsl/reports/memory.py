@@ -12,6 +12,7 @@ from archdsl import limits
 from archdsl.errors import ArchError
 from archdsl.lowering.memory import ITEM_BYTES, OPTIMIZERS, inference, training
 from archdsl.lowering.modules import planned
+from archdsl.lowering.units import recomputed
 from archdsl.records import Record, record
 from archdsl.reports.closed import check_sizes
 from archdsl.reports.numbers import binary_bytes, clean, percent
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from archdsl.lowering.memory import Moment, Timeline
     from archdsl.network import Network
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 
 _STRICT = ConfigDict(frozen=True, extra="forbid")
@@ -61,7 +62,7 @@ class RunMemory(_Model):
 class KeptLayer(Record):
     """What one layer adds to the activations that wait for the backward pass, in bytes for the whole batch."""
 
-    layer: str
+    layer: Annotated[str, Field(description="its path, or that of a module that is computed again")]
     bytes: int
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
@@ -76,6 +77,7 @@ class MemoryReport(_Model):
     optimizer_name: str
     device: Literal["cuda", "cpu"] = Field(description="whose kernels are asked for what they keep")
     budget: int | None = Field(None, description="bytes")
+    checkpoint: bool = Field(False, description="whether the backward pass computes blocks again, and keeps less")
     inference: RunMemory
     training: RunMemory
     saved: int = Field(description="all that waits for the backward pass once the forward pass is done, in bytes")
@@ -89,12 +91,13 @@ def build_memory(
     optimizer: str = "adamw",
     device: Literal["cuda", "cpu"] = "cuda",
     budget: int | None = None,
+    checkpoint: bool = False,
 ) -> MemoryReport:
     """What inference and a step of training hold in memory, over time.
 
     Raises:
         SpecError: where the network has errors.
-        ArchError: where sizes are open, or a word or a number is none of those there are.
+        ArchError: where sizes are open, a word or a number is none of those there are, or no block can be run again.
     """
     for name, value, known in (("dtype", dtype, ITEM_BYTES), ("optimizer", optimizer, OPTIMIZERS)):
         if value not in known:
@@ -105,8 +108,9 @@ def build_memory(
     check_sizes(graph, "the memory")
     plan = planned(graph)
     evaluated = inference(plan, dtype, device)
-    trained = training(plan, dtype, optimizer, device)
-    layers = [KeptLayer(graph.nodes[at].path, each * batch) for at, each in trained.kept.items() if each]
+    trained = training(plan, dtype, optimizer, device, recomputed(graph) if checkpoint else frozenset())
+    paths = {**{node.index: node.path for node in graph.nodes}, **trained.again}
+    layers = [KeptLayer(paths[at], each * batch) for at, each in trained.kept.items() if each]
     return MemoryReport(
         network=network.name,
         batch=batch,
@@ -114,6 +118,7 @@ def build_memory(
         optimizer_name=optimizer,
         device=device,
         budget=budget,
+        checkpoint=checkpoint,
         inference=_run(graph, evaluated, batch, budget),
         training=_run(graph, trained, batch, budget),
         saved=sum(layer.bytes for layer in layers),
@@ -163,7 +168,8 @@ def render(report: MemoryReport) -> str:
 
 def _lines(report: MemoryReport) -> Iterator[str]:
     samples = "1 sample" if report.batch == 1 else f"{report.batch:,} samples"
-    yield f"{clean(report.network)}  {samples}, {report.dtype}, {report.optimizer_name}"
+    again = ", blocks computed again" if report.checkpoint else ""
+    yield f"{clean(report.network)}  {samples}, {report.dtype}, {report.optimizer_name}{again}"
     yield ""
     yield from _table(report)
     yield ""

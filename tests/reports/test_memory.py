@@ -15,7 +15,9 @@ from archdsl.errors import ArchError, SpecError
 from archdsl.layers.tensor import Tensor
 from archdsl.lowering.memory import OPTIMIZERS, inference, training
 from archdsl.lowering.modules import planned
+from archdsl.lowering.units import recomputed
 from archdsl.network import Network
+from archdsl.reports.memory import render
 from tests.reports.tracker import Tracker, tensors
 
 CONVOLUTIONAL = (
@@ -57,9 +59,9 @@ def inputs(network: Network, device: str) -> list[torch.Tensor]:
     ]
 
 
-def measured(network: Network, device: str, train: bool) -> int:
+def measured(network: Network, device: str, train: bool, checkpoint: bool = False) -> int:
     """The most that torch holds in one run, with the module itself and its input."""
-    module, given = network.compile().to(device).train(train), inputs(network, device)
+    module, given = network.compile(checkpoint=checkpoint).to(device).train(train), inputs(network, device)
     for layer in module.modules():
         if isinstance(layer, nn.MultiheadAttention):
             layer.dropout = 0.0  # with it torch computes otherwise on a CPU than on a GPU
@@ -70,10 +72,10 @@ def measured(network: Network, device: str, train: bool) -> int:
     return tracker.peak
 
 
-def peaks(network: Network) -> tuple[int, int]:
+def peaks(network: Network, again: frozenset[str] = frozenset()) -> tuple[int, int]:
     """What we say of inference, and of training but for the optimizer."""
     plan = planned(network.graph)
-    trained = training(plan, optimizer="sgd", device="cpu")
+    trained = training(plan, optimizer="sgd", device="cpu", recomputed=again)
     trained = trained._replace(moments=tuple(m for m in trained.moments if m.phase != "optimizer"))
     return inference(plan, device="cpu").peak(BATCH), trained.peak(BATCH)
 
@@ -85,6 +87,16 @@ def test_the_peak_is_what_torch_holds(name: str) -> None:
     evaluated, trained = peaks(network)
     assert evaluated == pytest.approx(measured(network, "meta", train=False), rel=2e-4)
     assert trained == pytest.approx(measured(network, "meta", train=True), rel=0.02)
+
+
+RECOMPUTED = ("resnet18", "resnet50", "densenet121", "efficientnet_b0", "mobilenet_v3_large", "unet", "convnext_tiny")
+
+
+@pytest.mark.parametrize("name", RECOMPUTED)
+def test_the_peak_where_blocks_are_computed_again(name: str) -> None:
+    network = loaded(name)
+    _, trained = peaks(network, recomputed(network.graph))
+    assert trained == pytest.approx(measured(network, "meta", train=True, checkpoint=True), rel=0.02)
 
 
 @pytest.mark.parametrize("name", ["vit_b_32", "swin_t", "swin_v2_t"])
@@ -180,7 +192,9 @@ SMALL = (
 
 def test_the_largest_batch_fits_and_one_more_does_not() -> None:
     plan = planned(archdsl.parse(SMALL.format(32)).graph)
-    for timeline in (inference(plan), training(plan)):
+    blocks = planned(archdsl.load("resnet18").graph)
+    again = recomputed(blocks.graph)
+    for timeline in (inference(plan), training(plan), training(blocks, recomputed=again)):
         for budget in range(10_000, 3_000_000, 70_001):
             most = timeline.largest_batch(budget)
             assert most == 0 or timeline.peak(most) <= budget
@@ -206,6 +220,30 @@ def test_by_hand() -> None:
 def test_a_map_kept_by_several_layers_is_held_once() -> None:
     plan = planned(archdsl.parse("net n { input 4x8x8\n conv 4 as c\n (c -> conv 4 | c -> conv 4) -> add }").graph)
     assert sum(training(plan).kept.values()) == 2 * 4 * 64 * 4  # the input, and c
+
+
+def test_by_hand_where_a_block_is_computed_again() -> None:
+    """Of the block, what flows in is kept; on the way back the first map of the two is there again, and the relu's."""
+    body = "input 8x10x10\n conv 8 k3 p1 -> (b | id) -> add -> b"
+    network = archdsl.parse(f"block b {{ conv 8 k3 p1 -> relu -> conv 8 k3 p1 }}\nnet n {{ {body} }}")
+    map_ = 800 * 4
+    report = network.memory(checkpoint=True)
+    # The input of the first convolution, that of the first block, and that of the second.
+    assert [(each.layer, each.bytes) for each in report.layers] == [("conv1", map_), ("b1", map_), ("b2", map_)]
+    assert report.checkpoint
+    assert network.memory().saved == report.saved + 2 * map_  # what a relu gives is a convolution's input
+    assert "computed again" in render(report)
+
+
+def test_without_blocks_there_is_nothing_to_compute_again() -> None:
+    with pytest.raises(ArchError, match="none with at least two layers that multiply with a matrix"):
+        archdsl.parse(SMALL.format(32)).memory(checkpoint=True)
+
+
+def test_frozen_blocks_in_front_of_what_trains_keep_nothing() -> None:
+    body = "pretrained resnet18(until=avgpool, freeze=yes) as body"
+    net = archdsl.parse(f"net outer {{\n  input 3x64x64\n  {body}\n  flatten -> fc 10\n}}").checked()
+    assert net.memory(batch=4, checkpoint=True).saved == 4 * 512 * 4
 
 
 def test_what_only_training_needs_does_not_count_in_inference() -> None:
