@@ -71,8 +71,9 @@ def staged(path: str | Path) -> Iterator[Path]:
         raise type(problem)(problem.errno, problem.strerror, str(path)) from None
     try:
         yield folder / target.name
-        if mode is not None:
-            os.chmod(folder / target.name, stat.S_IMODE(mode))
+        usual = stat.S_IMODE(folder.stat().st_mode) & 0o666  # some libraries let nobody else read what they write
+        for each in folder.iterdir():
+            os.chmod(each, usual if mode is None else stat.S_IMODE(mode))
         for each in sorted(folder.iterdir(), key=lambda each: each.name == target.name):
             os.replace(each, target.parent / each.name)
     finally:

@@ -24,6 +24,8 @@ TIMM = "timm:"
 """What the name of weights begins with that are timm's: `timm:resnet50.a1_in1k`."""
 _TIMM_NAME = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?")
 _SHOWN = 4
+_FILES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
+"""How names of files of weights end."""
 
 
 class Fit(NamedTuple):
@@ -86,6 +88,9 @@ def _of_timm(backbone: Backbone) -> Iterator[Diagnostic]:
 
 def _unknown(backbone: Backbone) -> Diagnostic:
     network, name = backbone.network, backbone.weights or ""
+    if "/" in name or PurePosixPath(name).suffix in _FILES:
+        help = f'a file is named so: `weights="{FILE}{name}"`'
+        return error("unknown-weights", f'{network} has no weights "{name}"', backbone.span, help=help)
     if not backbone.ships:
         message = f"{network} is no network that ships, and only these have published weights"
         help = 'name a file of yours: `weights="file:weights.safetensors"`, or leave the weights out'

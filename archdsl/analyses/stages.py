@@ -206,16 +206,19 @@ def problems(graph: Graph) -> Iterator[Diagnostic]:
         return
     known = _contents(graph)
     names: dict[str, Stage] = {}
-    for stage in recipe.stages:
+    for number, stage in enumerate(recipe.stages):
         before = names.setdefault(stage.name, stage)
         if before is not stage:
             labels = [Label(before.span, "the first")]
             message = f"there are two stages called `{stage.name}`"
             yield error("duplicate-name", message, stage.span, labels=labels, help="rename one")
-        yield from _unknown(stage.settings, _STAGE_WORDS, "a stage")
-        yield from _values(stage.settings)
-        yield from _parts(graph, stage, known)
-        if not stage.parts:
+        found = [
+            *_unknown(stage.settings, _STAGE_WORDS, "a stage"),
+            *_values(stage.settings),
+            *_parts(graph, stage, known),
+        ]
+        yield from found
+        if not found and not plan(graph, number).groups:
             help = "name what trains in it, a line each: `head lr=1e-3`, or `all lr=1e-4`"
             yield error("empty-stage", f"nothing trains in the stage `{stage.name}`", stage.span, help=help)
 

@@ -25,7 +25,7 @@ class Row(NamedTuple):
     key: str
     shape: Shape
     source: str | None
-    """The tensor of the checkpoint, by its name there; of a new one, that which does not fit."""
+    """The tensor of the checkpoint, by its name there; of a new one, that which is not taken."""
     source_shape: Shape | None
 
 
@@ -53,25 +53,34 @@ def plan(
     """What a network takes of a checkpoint.
 
     `own` are the tensors of its module. A tensor is taken where name and shape are the same, or where `renamed` says
-    that a layer has another name there. The weight of a first convolution is also taken for other channels.
+    that a layer has another name there; a network inside also takes a checkpoint of that network alone. The weight of a
+    first convolution is also taken for other channels. A layer of which one tensor has another shape is new as a whole:
+    its bias means nothing without the weight that it was trained with.
     """
     names = {_plain(key, checkpoint): key for key in checkpoint}
     first = frozenset(first_convolutions(graph))
+    inside = [f"{backbone.path}." for backbone in graph.backbones]
     rows = []
-    taken = set()
     for key, shape in own.items():
-        source = names.get(renamed.get(key, key)) or names.get(key)
+        also = [key.removeprefix(path) for path in inside if key.startswith(path)]
+        source = next((names[each] for each in (renamed.get(key, key), key, *also) if each in names), None)
         there = None if source is None else tuple(checkpoint[source])
         what: What = "new"
         if there == shape:
             what = "kept"
         elif there is not None and key in first and differs_in_channels(shape, there):
             what = "adapted"
-        if what != "new":
-            taken.add(source)
         rows.append(Row(what, key, shape, source, there))
+    unfit = {_layer(row.key) for row in rows if row.what == "new" and row.source is not None}
+    rows = [row._replace(what="new") if _layer(row.key) in unfit else row for row in rows]
+    taken = {row.source for row in rows if row.what != "new"}
     unused = tuple([(key, tuple(shape)) for key, shape in checkpoint.items() if key not in taken])
     return Plan(graph.name, name, tuple(rows), unused)
+
+
+def _layer(key: str) -> str:
+    """The path of the layer that a tensor belongs to."""
+    return key.rpartition(".")[0]
 
 
 def first_convolutions(graph: Graph) -> Iterable[str]:

@@ -396,11 +396,14 @@ class Binder:
         inner: Env,
         at: tree.Node,
         env: Env,
+        takes: tuple[str, ...] | None = None,
     ) -> tuple[tuple[str | None, Any], ...] | None:
         """Puts a block's parameters into its environment; None where one is refused, which has then been reported.
 
-        Returns what was given, by place (None) or by name, for the block's text in reports.
+        Returns what was given, by place (None) or by name, for the block's text in reports. `takes` is what a call may
+        give, for the help of errors, where that is something else than the parameters.
         """
+        takes = names if takes is None else takes
         inner.given = GivenParameters(parameters, given)
         written: list[tuple[str | None, Any]] = []
         position = 0
@@ -412,8 +415,8 @@ class Binder:
                 by_name = argument.name.text
                 self.expressions.spend(len(names) >> 4, argument, where)
                 if by_name not in names:
-                    near = nearest(by_name, names)
-                    help = f"did you mean `{near}`?" if near else _parameters(names)
+                    near = nearest(by_name, takes)
+                    help = f"did you mean `{near}`?" if near else _parameters(takes)
                     message = f"{word} has no parameter `{by_name}`"
                     self.report("unknown-option", message, argument.name, where, help=help)
                     good = False

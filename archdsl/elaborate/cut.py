@@ -84,9 +84,14 @@ def cut(builder: Builder, ends: Flow, nodes: int, activations: int, named: int, 
             builder.size_reads.append(SizeRead(at, read.axis, read.span))
     paths = {module.path for module in builder.activations[activations:]}
     head = builder.activations[activations].path
-    builder.backbones = [each for each in builder.backbones if each.path in paths or not each.path.startswith(head)]
+    builder.backbones = [each for each in builder.backbones if each.path in paths or not _is_in(each.path, head)]
     builder.branches = ((), list)
     return True
+
+
+def _is_in(path: str, head: str) -> bool:
+    """Whether a path is that of a module or of something in it."""
+    return path == head or path.startswith(f"{head}.")
 
 
 def _needed(builder: Builder, ends: Flow, first: int, activations: int) -> set[int]:

@@ -178,7 +178,9 @@ class Networks:
         given_further = self.further(word, further, pretrained)
         inner = Env(owner, walker.files.env(owner))
         given = self.override([*written_in, own], definition.parameters)
-        written = walker.binder.parameters(word, names, definition.parameters, given, inner, call, env)
+        settled = {a.name.text for a, _ in self.override(written_in, definition.parameters) if a.name is not None}
+        takes = tuple(dict.fromkeys([*(name for name in names if name not in settled), *FURTHER]))
+        written = walker.binder.parameters(word, names, definition.parameters, given, inner, call, env, takes)
         if numbered:
             self.report("misplaced", f"{word} has names for its layers", call, env, help="leave the [] out")
         name = builder.take_name(label or self.free_name(word), word, call, env)
@@ -207,14 +209,21 @@ class Networks:
         )
         builder.enter(activation, Frame(f"{path}.", index, False, outer.reused))
         end = None if given_further.until is None else f"{path}.{given_further.until}"
-        result, is_reached = self.walked(definition, inner, flow, end, call, env)
+        try:
+            result, is_reached = self.walked(definition, inner, flow, end, call, env)
+        except ReachedError as reached:  # the network around ends in this one
+            if not outer.reused:
+                self.cut_from_outside(
+                    reached.path.removeprefix(f"{path}."), given_further, chain, index, further, call, env
+                )
+            raise
         if not result:
             self.report("no-value", f"{word} gives nothing", call, env, help="end it with a layer")
             result = (NOTHING,)
         result = builder.leave(index, outer, result, nodes, name)
         if not is_reached:
             if builder.errors == errors and NOTHING not in result:
-                self.no_layer(word, given_further.until or "", index, further["until"])
+                self.no_layer(word, given_further.until or "", index, further["until"], None)
             return (NOTHING,)
         if NOTHING in result:
             return (NOTHING,)
@@ -282,7 +291,7 @@ class Networks:
         known = builder.parts(index, call, env) if given.frozen else {}
         missing = [path for path in given.frozen if path and path not in known]
         for path in missing:
-            self.no_layer(word, path, index, further["freeze"])
+            self.no_layer(word, path, index, further["freeze"], given.until)
         argument, where = further.get("weights", (None, env))
         at = argument.value if argument is not None else call
         span = Span(where.source, at.start, at.end)
@@ -299,6 +308,24 @@ class Networks:
         if given.weights is not None or given.frozen or given.norms != "train":
             builder.backbones.insert(self.place(said), said)
         return not missing
+
+    def cut_from_outside(
+        self,
+        end: str,
+        given: Further,
+        chain: list[tuple[str, Module]],
+        index: int,
+        further: Mapping[str, Placed],
+        call: tree.Call,
+        env: Env,
+    ) -> None:
+        """Puts down what is said of the weights of a network that ends where one around it does.
+
+        What it freezes behind that end is none of the network any more.
+        """
+        known = self.builder.parts(index, call, env)
+        frozen = tuple([path for path in given.frozen if not path or path in known])
+        self.backbone(given._replace(until=end, frozen=frozen), chain, index, further, call, env)
 
     def at_eps(self, index: int, eps: float) -> None:
         """Gives the normalizations of a network, by its activation's number, the epsilon that its weights are for."""
@@ -417,6 +444,8 @@ class Networks:
         value = argument.value
         if several and isinstance(value, tree.Constant):
             return ("",) if value.value else ()
+        if several and isinstance(value, tree.Name) and type(found := env.find(value.text)) is bool:
+            return ("",) if found else ()
         texts: Any = None
         if isinstance(value, tree.Name) and type(found := env.find(value.text)) is tuple:
             texts = found
@@ -445,8 +474,8 @@ class Networks:
                 return found  # that is no path, and is told
         return _written(value, env)
 
-    def no_layer(self, word: str, path: str, index: int, placed: Placed) -> None:
-        """Reports that a network has no layer of a path that an argument gives."""
+    def no_layer(self, word: str, path: str, index: int, placed: Placed, until: str | None) -> None:
+        """Reports that a network, as far as it goes, has no layer of a path that an argument gives."""
         argument, env = placed
         known = self.builder.parts(index, argument, env) if index < len(self.builder.activations) else {}
         near = nearest(path, known)
@@ -454,7 +483,11 @@ class Networks:
         if isinstance(at, tree.List):
             at = next((item for item in at.items if self.text(item, env) == path), at)
         help = f"did you mean `{near}`?" if near else f"it has {listed_parts(known) or 'no layers'}"
-        self.report("unknown-name", f"{word} has no layer `{path}`", at, env, help=help)
+        message = f"{word} has no layer `{path}`"
+        if until is not None:
+            message += f" up to `{until}`, where it ends"
+            help += f"{'' if near else ';'} what stands behind `{until}` is left out"
+        self.report("unknown-name", message, at, env, help=help)
 
     def takes(self, word: str, inputs: list[tree.Input], call: tree.Call, flow: Flow, env: Env) -> bool:
         """Whether as many values flow as the network has inputs."""

@@ -61,6 +61,9 @@ def settings(given: Mapping[str, Any], preset: str | None = None, fast: bool = F
     for name, words in _CHOICES.items():
         if name in chosen:
             chosen[name] = _word(name, str(chosen[name]).removeprefix("torch."), words)
+    for name in ("fold", "checkpoint"):
+        if not isinstance(chosen.get(name, False), bool):
+            raise ArchError(f"{name}={chosen[name]!r} means nothing here; write True or False")
     found = Settings(**{**usual, **chosen})
     found = found._replace(inference=found.fold or preset == "inference")
     if found.checkpoint and found.inference:

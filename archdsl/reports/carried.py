@@ -88,7 +88,8 @@ def carried(network: Network) -> Carried:
         SpecError: where it has errors.
         ArchError: where an argument cannot be written, or the texts alone give another network.
     """
-    program = network.program
+    whole = type(network)(network.module, network.name, network.catalog, network.arguments, network.inputs)
+    program = whole.program  # in no stage of its recipe, as the texts alone give it
     arguments = {name: _plain(name, value) for name, value in network.arguments.items()}
     inputs = {
         name: CarriedInput(kind=each.kind, dims=list(each.dims), vocabulary=each.vocabulary)  # type: ignore[arg-type]
@@ -188,9 +189,18 @@ def metadata(path: Path) -> dict[str, str]:
     except (ValueError, RecursionError):
         raise WeightsError(f"{shown} is no file of safetensors") from None
     texts = header.pop("__metadata__", {}) if isinstance(header, dict) else None
+    if texts is not None and 8 + length + _data_bytes(header) > size:
+        raise WeightsError(f"{shown} is cut off: its header tells of more tensors than there are")
     if not isinstance(texts, dict) or not all(isinstance(each, str) for each in texts.values()):
         raise WeightsError(f"{shown} is no file of safetensors")
     return texts
+
+
+def _data_bytes(header: dict[str, Any]) -> int:
+    """How many bytes the tensors take that a header tells of; what has a wrong form tells of none."""
+    entries = [each.get("data_offsets") for each in header.values() if isinstance(each, dict)]
+    ends = [each[-1] for each in entries if isinstance(each, list) and each]
+    return max((end for end in ends if isinstance(end, int)), default=0)
 
 
 def inside(path: Path) -> Carried | None:

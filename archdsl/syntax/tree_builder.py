@@ -322,6 +322,8 @@ class TreeBuilder:
         help = f"write `{token.text.lower()}`; a single capital stands for any size in an input's shape, nothing else"
         if yes_no:
             help = f"write `{yes_no}`"
+        elif token.text.isupper():
+            help = f'a text stands in quotes: `"{token.text}"`'
         elif token.text == "None":
             help = "the element that changes nothing is `id`; an option that is not wanted is left out"
         return self.refuse("capital", message, token.start, token.end, help)

@@ -246,9 +246,9 @@ class _Dynamic:
     def stays_open(self, program: ExportedProgram) -> bool:
         """Whether no size that was to stay open has become a number."""
         shapes = _input_shapes(program)
-        batch_open = self.batch is not None or all(not isinstance(shape[0], int) for shape in shapes)
+        batch_open = self.batch is not None or all(_is_open(shape[0]) for shape in shapes)
         return batch_open and all(
-            not isinstance(shapes[number][dim + 1], int) for axis in self.axes for number, dim in axis.places
+            _is_open(shapes[number][dim + 1]) for axis in self.axes for number, dim in axis.places
         )
 
     def shapes(self, exact: bool) -> tuple[dict[int, Any], ...]:
@@ -316,6 +316,11 @@ def _exported(model: nn.Module, example: tuple[torch.Tensor, ...], shapes: Any) 
         return torch.export.export(model, example, dynamic_shapes=shapes)
 
 
+def _is_open(size: int | torch.SymInt) -> bool:
+    """Whether a size is no number, nor a symbol that stands for one alone."""
+    return isinstance(size, torch.SymInt) and bool(size.node.expr.free_symbols)
+
+
 def _input_shapes(program: ExportedProgram) -> list[Sequence[int | torch.SymInt]]:
     names = set(program.graph_signature.user_inputs)
     nodes = (node for node in program.graph.nodes if node.op == "placeholder" and node.name in names)
@@ -339,7 +344,10 @@ def _compared(model: nn.Module, run: Runner, inputs: tuple[torch.Tensor, ...]) -
     """
     shapes = tuple(tuple(each.shape) for each in inputs)
     shown = ", ".join("x".join(map(str, shape)) for shape in shapes)
-    result = model(*inputs)
+    try:
+        result = model(*inputs)
+    except (RuntimeError, ValueError) as problem:
+        raise ArchError(f"the module itself does not run on {shown}: {reason_of(problem)}") from problem
     expected = [result] if isinstance(result, torch.Tensor) else list(result)
     try:
         with quiet():

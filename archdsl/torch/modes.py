@@ -38,7 +38,8 @@ def _device(written: object) -> torch.device:
     try:
         return torch.device(written)  # type: ignore[call-overload,no-any-return]
     except (RuntimeError, TypeError):
-        near = nearest(str(written).partition(":")[0], _DEVICES)
+        word = str(written).partition(":")[0]
+        near = "cuda" if word == "gpu" else nearest(word, _DEVICES)
         hint = f"did you mean {near!r}?" if near else f"choose from {', '.join(map(repr, _DEVICES))}"
         raise ArchError(f"device={written!r} means nothing here; {hint}") from None
 

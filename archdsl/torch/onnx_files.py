@@ -13,7 +13,7 @@ import torch
 
 from archdsl.errors import ArchError
 from archdsl.files import staged
-from archdsl.torch.exporting import Job, Runner, quiet
+from archdsl.torch.exporting import Job, Runner, quiet, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +35,11 @@ def write(job: Job, compare: Callable[[Runner], None]) -> None:
         raise ArchError(f"ONNX needs {' and '.join(missing)}: pip install {' '.join(missing)}")
     if any(p.dtype == torch.bfloat16 for p in job.model.parameters()):
         raise ArchError("what is in bfloat16 cannot be compared as ONNX; convert it before: model.float()")
+    if same := [name for name in job.outputs if name in job.inputs]:
+        raise ArchError(
+            f"ONNX has one name for each value, and {same[0]} is an input and an output; give the output "
+            f"a name of its own: `{same[0]} -> id as {same[0]}_out`"
+        )
     program = job.program()
     names = job.names(program)
     try:
@@ -85,7 +90,10 @@ def _runner(path: Path, names: Sequence[str]) -> Runner:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as problem:  # of kinds of its own, which have no common one
+        raise ArchError(f"onnxruntime does not take what was written: {reason_of(problem)}") from problem
 
     def run(inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         feeds = {name: each.cpu().numpy() for name, each in zip(names, inputs, strict=True)}

@@ -49,7 +49,7 @@ def transforms_of(
     _check(train, augment, flip)
     found = expected(graph, _port(graph, input), stated(graph.preprocess), _lookup)
     steps = _training(found, augment, flip) if train else _inference(found)
-    return Transforms([*_colors(found), *steps, *_numbers(found)], found.source)
+    return Transforms([*_colors(found), *steps, *_numbers(found)], found.source, _given(found))
 
 
 def _check(train: bool, augment: str | None, flip: float) -> None:
@@ -97,6 +97,15 @@ def _colors(found: Expected) -> list[Any]:
     if found.channels == 1:
         return [v2.Grayscale(1)]
     return [v2.RGB()] if found.channels == 3 and not found.is_video else []
+
+
+def _given(found: Expected) -> tuple[int, ...]:
+    """How many channels an image may have before its colours are made the network's."""
+    if not isinstance(found.channels, int):
+        return ()
+    return (
+        (found.channels, 4 - found.channels) if found.channels in (1, 3) and not found.is_video else (found.channels,)
+    )
 
 
 def _inference(found: Expected) -> list[Any]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from torch import nn
+
 from archdsl.diagnostics.escape import printable
 from archdsl.errors import WeightsError
 from archdsl.files import staged
@@ -13,7 +15,6 @@ from archdsl.torch.execute import empty, filled
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
 
     from archdsl.lowering.program import Program
 
@@ -27,8 +28,10 @@ def save(program: Program, model: nn.Module, path: Path, carried: str) -> Path:
     Tensors that share memory are written each on its own, and those of other devices or with channels last as usual.
 
     Raises:
-        WeightsError: where the module is not one of the program's.
+        WeightsError: where the module is not one of the program's, or the name is another format's.
     """
+    if path.suffix != ".safetensors":
+        raise WeightsError(f"what is written is safetensors: save(model, {str(path.with_suffix('.safetensors'))!r})")
     from safetensors.torch import save_file
 
     state = own_state(model)
@@ -58,6 +61,8 @@ def own_state(model: nn.Module) -> dict[str, torch.Tensor]:
         WeightsError: where it is on the meta device, and has none.
     """
     inner = getattr(model, "_orig_mod", model)
+    if not isinstance(inner, nn.Module):
+        raise WeightsError(f"a module of the network is meant, not {type(model).__name__}")
     state: dict[str, torch.Tensor] = inner.state_dict()
     if any(value.is_meta for value in state.values()):
         raise WeightsError("the module is on the meta device: it has shapes and no weights")

@@ -6,10 +6,14 @@ in other places, so that single pixels differ. What weights were measured with d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
+from PIL.Image import Image
+from torch.utils._pytree import tree_leaves
 
+from archdsl.errors import ArchError
 from archdsl.torch.vision import import_torchvision
 
 import_torchvision()
@@ -18,6 +22,14 @@ from torchvision import tv_tensors  # noqa: E402
 from torchvision.transforms import functional, v2  # noqa: E402
 
 __all__ = ["ChannelsFirst", "Resize", "Scale", "Transforms", "tv_tensors", "v2"]
+
+
+def _image_of(inputs: Any) -> Any:
+    """The image among what is to be prepared, as torchvision finds it: what says so itself, else the first tensor."""
+    leaves = tree_leaves(inputs)
+    said = (each for each in leaves if isinstance(each, tv_tensors.Image | tv_tensors.Video | Image))
+    plain = (each for each in leaves if isinstance(each, torch.Tensor) and _is_image(each))
+    return next(said, None) if (first := next(plain, None)) is None else next(said, first)
 
 
 def _is_image(value: Any) -> bool:
@@ -30,10 +42,35 @@ def _is_image(value: Any) -> bool:
 class Transforms(v2.Compose):  # type: ignore[misc]
     """What becomes of an image, step by step, and what says so."""
 
-    def __init__(self, steps: list[Any], source: str) -> None:
+    def __init__(self, steps: list[Any], source: str, channels: Sequence[int] = ()) -> None:
         super().__init__(steps)
         self.source = source
         """What the numbers come from: "preprocess", "resnet50 IMAGENET1K_V2", "input"."""
+        self.channels = channels
+        """How many an image may have: first those that the network takes; any where it leaves them open."""
+
+    def forward(self, *inputs: Any) -> Any:
+        self.check(_image_of(inputs))
+        return super().forward(*inputs)
+
+    def check(self, image: Any) -> None:
+        """Sees that it is an image of which the steps make what the network expects.
+
+        Raises:
+            ArchError: where it is none; some steps would hand it on as it is.
+        """
+        count = f"{self.channels[0]} " if self.channels else ""
+        takes = f"an image: PIL's, or a tensor of {count}channels, height and width"
+        if image is None:
+            raise ArchError(f"what is to be prepared holds no image; give {takes}")
+        if not isinstance(image, torch.Tensor):
+            return
+        shape = "x".join(map(str, image.shape))
+        if image.dim() < 3 or (self.channels and image.shape[-3] not in self.channels):
+            raise ArchError(f"the tensor is {shape}, and the network takes {takes}, with the channels first")
+        if not (image.is_floating_point() or image.dtype == torch.uint8):
+            kind = str(image.dtype).removeprefix("torch.")
+            raise ArchError(f"the pixels are {kind}; give them as uint8 (x.to(torch.uint8)), or as numbers from 0 to 1")
 
     def __repr__(self) -> str:
         steps = "".join(f"\n  {step}" for step in self.transforms)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.error import URLError
 
 import torch
+from torch import nn
 
 from archdsl import weights as table
 from archdsl.analyses.inside import inside
@@ -17,7 +18,7 @@ from archdsl.torch import from_timm
 from archdsl.torch.files import State, read_file, reason, renamed
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from archdsl.graph import Backbone, Graph
     from archdsl.torch.from_timm import Shipped
@@ -108,6 +109,11 @@ def taken(own: State, weights: nn.Module | State) -> dict[str, Tensor]:
     Raises:
         WeightsError: where they are not those of the network.
     """
+    if not isinstance(weights, Mapping | nn.Module):
+        raise WeightsError(
+            f"weights are True, False, a module or its state_dict(), not {weights!r}; those of a file are given by the "
+            'spec, weights="file:body.safetensors", or by net.filled(path)'
+        )
     state: State = weights if isinstance(weights, Mapping) else weights.state_dict()
     wrong = [
         f"{key}: {_sized(tensor)} here, nothing among the weights" for key, tensor in own.items() if key not in state

@@ -129,6 +129,32 @@ def test_a_network_of_another_file(tmp_path: object) -> None:
     assert out(net) == "64x8x8"
 
 
+# ---------------------------------------------------------------- what is wrong with a call
+
+SHOWN = "net n {{\n input 3x64x64\n pretrained resnet18({}) as body\n}}"
+
+
+@pytest.mark.parametrize(
+    ("given", "message", "help"),
+    [
+        ("freze=[conv1]", "no parameter `freze`", "did you mean `freeze`?"),
+        ("trainable=no", "no parameter `trainable`", "it takes classes, until, weights, freeze, bn"),
+        (
+            "until=layer2, freeze=[layer3]",
+            "no layer `layer3` up to `layer2`, where it ends",
+            "what stands behind `layer2`",
+        ),
+        ("weights=IMAGENET1K_V1", "begins with a capital letter", 'a text stands in quotes: `"IMAGENET1K_V1"`'),
+        ('weights="r18.pth"', 'no weights "r18.pth"', 'a file is named so: `weights="file:r18.pth"`'),
+        ('weights="some/r18"', 'no weights "some/r18"', 'weights="file:some/r18"'),
+    ],
+)
+def test_the_help_names_what_is_meant(given: str, message: str, help: str) -> None:
+    (finding,) = archdsl.parse(SHOWN.format(given)).diagnostics
+    assert message in finding.message
+    assert help in (finding.help or "")
+
+
 # ---------------------------------------------------------------- where it ends
 
 
@@ -393,3 +419,47 @@ def test_taps_of_a_name_that_is_given_again() -> None:
 def test_what_is_shared_inside_what_is_shared_counts_once() -> None:
     net = outer("share t = q\nt\nt", "block q { share s = conv 3 k1\ns -> s -> relu }\n")
     assert net.totals.parameters == 12 == sum(p.numel() for p in net.compile().parameters())
+
+
+# ---------------------------------------------------------------- what is said of networks at their ends
+
+DEEP = """
+net inner {
+  input 3x8x8
+  conv 4 k1 as a -> bn as n -> conv 4 k1 as b -> conv 5 k1 as c
+}
+net middle {
+  input 3x8x8
+  inner(freeze=[a, c], bn=frozen, weights="file:w.pt") as deep
+}
+"""
+
+
+@pytest.mark.parametrize("until", ["deep.b", "deep.c"])
+def test_a_network_that_ends_inside_another_keeps_what_is_said_of_that(until: str) -> None:
+    net = archdsl.parse(f'{DEEP}net outer {{\n  input 3x8x8\n  middle(until="{until}") as body\n}}', "outer")
+    assert net.ok, net.diagnostics
+    (said,) = net.graph.backbones
+    assert (said.path, said.until, said.weights, said.norms) == ("body.deep", until[-1], "file:w.pt", "frozen")
+    assert said.frozen == (("a", "c") if until == "deep.c" else ("a",))
+    frozen = {layer.path for layer in net.report().layers if layer.frozen}
+    assert frozen == {"body.deep.a", "body.deep.n"} | ({"body.deep.c"} if until == "deep.c" else set())
+    assert {n for n, p in net.compile(weights=False).named_parameters() if not p.requires_grad} == {
+        f"{path}.{kind}" for path in frozen for kind in ("weight", "bias")
+    }
+
+
+def test_a_cut_says_nothing_of_networks_whose_names_begin_alike() -> None:
+    inner = "net inner {\n  input 3x8x8\n  conv 4 k1 as a -> (conv 4 k1 as p | conv 4 k1 as q) -> add\n}\n"
+    body = "x -> inner(freeze=yes) as body2\n  x -> inner(until=q) as body\n  (body2 | body) -> cat"
+    net = archdsl.parse(f"{inner}net outer {{\n  input x : 3x8x8\n  {body}\n}}", "outer")
+    assert [each.path for each in net.graph.backbones] == ["body2"]
+    assert net.report().totals.trainable == 36
+
+
+def test_what_is_frozen_may_be_a_parameter() -> None:
+    text = (
+        "net inner {\n  input 3x8x8\n  conv 4 k1 as a\n}\nnet outer(f=yes) {\n  input 3x8x8\n  inner(freeze=f) as c\n}"
+    )
+    assert archdsl.parse(text, "outer").report().totals.trainable == 0
+    assert archdsl.parse(text, "outer", f=False).report().totals.trainable == 16

@@ -44,6 +44,8 @@ def test_what_is_right_has_no_errors(statement: str) -> None:
     [
         ("recipe {}", "empty-stage", "recipe {}"),
         ("recipe { a {} }", "empty-stage", "a"),
+        ("recipe { a { head freeze=yes } }", "empty-stage", "a"),
+        ("recipe { a { stem lr=1\nstem.conv1 freeze=yes\nstem.bn1 freeze=yes } }", "empty-stage", "a"),
         ("recipe { a { stem.relu1 lr=1 } }", "empty-stage", "stem.relu1"),
         ("recipe { a bn=frozen { stem.bn1 lr=1 } }", "empty-stage", "stem.bn1"),
         ("recipe { a { haed lr=1 } }", "unknown-name", "haed"),

@@ -329,6 +329,17 @@ def test_a_module_on_meta_has_shapes_and_no_numbers() -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["fold", "checkpoint"])
+def test_yes_and_no_are_pythons(name: str) -> None:
+    with pytest.raises(ArchError, match=f"{name}='no' means nothing here; write True or False"):
+        small().compile(**{name: "no"})  # type: ignore[arg-type]
+
+
+def test_gpu_is_cuda_to_torch() -> None:
+    with pytest.raises(ArchError, match="did you mean 'cuda'"):
+        small().compile(device="gpu")
+
+
 def test_a_device_that_is_not_there_is_an_error_in_words() -> None:
     missing = "cuda" if not torch.cuda.is_available() else "xpu"
     with pytest.raises(ArchError, match=f"cannot be put on {missing}: "):

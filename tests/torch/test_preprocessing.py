@@ -374,6 +374,34 @@ def test_what_cannot_be_is_refused_with_a_way_out() -> None:
         archdsl.parse("net a {\n  input 3x8x8\n  conv 8 k9\n}").transforms()
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (torch.ones(3, 32, 32, dtype=torch.int64), "the pixels are int64; give them as uint8"),
+        (torch.ones(4, 32, 32), "the tensor is 4x32x32, and the network takes an image"),
+        (torch.ones(32, 32, 3), "the tensor is 32x32x3.*with the channels first"),
+        (torch.ones(32, 32), "the tensor is 32x32,"),
+        ("photo.png", "holds no image"),
+        ({"labels": [1, 2]}, "holds no image"),
+    ],
+)
+def test_what_the_steps_would_hand_on_as_it_is_is_refused(given: Any, said: str) -> None:
+    with pytest.raises(ArchError, match=said):
+        net("input 3x32x32\n  conv 8 k3").transforms()(given)
+
+
+def test_what_stands_beside_an_image_is_none() -> None:
+    """Of several tensors the first is the image, as torchvision has it, or what says so itself."""
+    prepare = net("input 3x32x32\n  conv 8 k3").transforms()
+    label, picture = torch.tensor(3), torch.zeros(3, 40, 40, dtype=torch.uint8)
+    prepared, kept = prepare(picture, {"label": label})
+    assert prepared.shape == (3, 32, 32)
+    assert kept == {"label": label}
+    _, prepared = prepare({"label": label}, tv_tensors.Image(picture))
+    assert prepared.shape == (3, 32, 32)
+    assert net("input 1x32x32\n  conv 8 k3").transforms()(picture).shape == (1, 32, 32)
+
+
 def test_the_fields_are_those_of_the_table() -> None:
     from archdsl.analyses.preprocess import FIELDS
 

@@ -197,10 +197,42 @@ def test_what_cannot_be_written_as_data_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_written_is_an_error_of_the_system(spec: Path, tmp_path: Path) -> None:
     net = archdsl.load(spec)
-    for place in (tmp_path, tmp_path / "none" / "m.safetensors"):
+    (tmp_path / "folder.safetensors").mkdir()
+    for place in (tmp_path / "folder.safetensors", tmp_path / "none" / "m.safetensors"):
         with pytest.raises(OSError, match=r"regular file|No such file") as problem:
             net.save(net.compile(), place)
         assert problem.value.filename == str(place)
+
+
+def test_others_may_read_it_as_other_files(spec: Path, tmp_path: Path) -> None:
+    net = archdsl.load(spec)
+    path = net.save(net.compile(), tmp_path / "m.safetensors")
+    (tmp_path / "other").write_text("")
+    assert path.stat().st_mode == (tmp_path / "other").stat().st_mode
+    path.chmod(0o640)
+    net.save(net.compile(), path)
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_file_that_is_cut_off_is_told_before_torch_reads_it(spec: Path, tmp_path: Path) -> None:
+    net = archdsl.load(spec)
+    path = net.save(net.compile(), tmp_path / "m.safetensors")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    with pytest.raises(WeightsError, match="is cut off: its header tells of more tensors"):
+        archdsl.load(path)
+    path.write_bytes(whole)
+    assert archdsl.load(path).ok
+
+
+def test_what_is_no_module_or_no_name_of_safetensors(spec: Path, tmp_path: Path) -> None:
+    net = archdsl.load(spec)
+    with pytest.raises(WeightsError, match="a module of the network is meant, not OrderedDict"):
+        net.save(net.compile().state_dict(), tmp_path / "m.safetensors")  # type: ignore[arg-type]
+    with pytest.raises(WeightsError, match=r"what is written is safetensors: save\(model, '.*m.safetensors'\)"):
+        net.save(net.compile(), tmp_path / "m.pt")
+    with pytest.raises(WeightsError, match="those of a file are given by the spec"):
+        net.compile("m.pt")  # type: ignore[arg-type]
 
 
 class Clip(Layer):

@@ -94,11 +94,14 @@ def test_the_first_convolution_is_adapted_to_other_channels(checkpoint: Path, ch
 
 
 def test_other_convolutions_are_not_adapted(checkpoint: Path) -> None:
+    """And their biases, though of the same shape, mean nothing without them."""
     plan, before, after = transferred(changed(("conv 4", "conv 5")), checkpoint)
     assert not plan.of("adapted")
     assert "deep.weight" in plan.of("new")
     assert torch.equal(after["deep.weight"], before["deep.weight"])
-    assert torch.equal(after["deep.bias"], old_state()["deep.bias"])
+    assert torch.equal(after["deep.bias"], before["deep.bias"])
+    assert "deep.bias" in plan.of("new")
+    assert ("deep.bias", (4,)) not in plan.of("kept")
 
 
 RENAMED = changed(("as stem", "as first"), ("as deep", "as later"))
@@ -145,6 +148,27 @@ def test_precision_is_the_modules(checkpoint: Path) -> None:
     net.transfer(model, checkpoint)
     assert model.deep.weight.dtype == torch.float64
     assert torch.equal(model.deep.weight, old_state()["deep.weight"].double())
+
+
+def test_a_count_of_batches_alone_fits_nothing(checkpoint: Path) -> None:
+    net = archdsl.parse("net other {\n  input 3x8x8\n  conv 5 -> bn as norm\n}")
+    with pytest.raises(WeightsError, match="nothing in"):
+        net.transfer(net.compile(), checkpoint)
+
+
+def test_a_network_inside_takes_a_checkpoint_of_it_alone(tmp_path: Path) -> None:
+    body = archdsl.load("resnet18", input="3x64x64").compile()
+    torch.save(body.state_dict(), tmp_path / "r18.pth")
+    text = (
+        "net outer {\n  input 3x64x64\n  pretrained resnet18(until=layer4) as body\n  gap -> flatten -> fc 5 as head\n}"
+    )
+    net = archdsl.parse(text)
+    model = net.compile(weights=False)
+    plan = net.transfer(model, tmp_path / "r18.pth")
+    assert plan.of("new") == ("head.weight", "head.bias")
+    assert [key for key, _ in plan.unused] == ["fc.weight", "fc.bias"]
+    for key, value in model.body.state_dict().items():
+        assert torch.equal(value, body.state_dict()[key]), key
 
 
 def test_where_nothing_fits_it_is_an_error_and_nothing_changes(checkpoint: Path, tmp_path: Path) -> None:
