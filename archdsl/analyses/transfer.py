@@ -57,7 +57,8 @@ def plan(
     first convolution is also taken for other channels. A layer of which one tensor has another shape is new as a whole:
     its bias means nothing without the weight that it was trained with.
     """
-    names = {_plain(key, checkpoint): key for key in checkpoint}
+    prefix = next((each for each in PREFIXES if checkpoint and all(key.startswith(each) for key in checkpoint)), "")
+    names = {key.removeprefix(prefix): key for key in checkpoint}
     first = frozenset(first_convolutions(graph))
     inside = [f"{backbone.path}." for backbone in graph.backbones]
     rows = []
@@ -91,11 +92,3 @@ def first_convolutions(graph: Graph) -> Iterable[str]:
         for node in graph.nodes
         if node.inputs and all(value.node in inputs for value in node.inputs)
     )
-
-
-def _plain(key: str, all_keys: Iterable[str]) -> str:
-    """A name without what a wrapper put before all of them."""
-    for prefix in PREFIXES:
-        if key.startswith(prefix) and all(each.startswith(prefix) for each in all_keys):
-            return key.removeprefix(prefix)
-    return key

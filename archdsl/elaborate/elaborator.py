@@ -22,6 +22,7 @@ from archdsl.elaborate.flow import Walker
 from archdsl.elaborate.placing import Placer
 from archdsl.elaborate.ports import Ports
 from archdsl.elaborate.values import MISSING, Env
+from archdsl.errors import ArchError
 from archdsl.graph import Activation, Graph
 from archdsl.layers.applied import MEMORY
 from archdsl.layers.source import Input
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from archdsl.layers.catalog import Catalog
     from archdsl.layers.tensor import Tensor
     from archdsl.project import Module
+
+
+_BITS = (10**limits.NUMBER_CHARACTERS).bit_length()
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +176,9 @@ class _Elaborator:
         def literal(value: object) -> tree.Expression:
             if isinstance(value, bool):
                 return tree.Constant(start, end, value)
-            if isinstance(value, int | float) and isfinite(value):
+            if isinstance(value, int) and value.bit_length() > _BITS:
+                raise ArchError(f"{at.text} is given a number of more than {limits.NUMBER_CHARACTERS} digits")
+            if isinstance(value, int) or (isinstance(value, float) and isfinite(value)):
                 return tree.Number(start, end, value)
             if isinstance(value, list | tuple):
                 return tree.List(start, end, tuple(literal(item) for item in value))

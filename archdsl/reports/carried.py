@@ -24,8 +24,8 @@ KEY = "archdsl"
 FORMAT = 1
 """Which form the data has. A file of a later one is refused, since it may mean something else."""
 
-HEADER_BYTES = 100_000_000
-"""The longest header of safetensors, by that library's own limit."""
+HEADER_BYTES = 40_000_000
+"""The longest header of safetensors that is read; that library's own limit is 100 MB."""
 
 _TEXT_BYTES = 4 * limits.FILE_CHARACTERS + 1_000_000
 """The longest data: so many texts as a spec may have, and what else there is."""
@@ -44,7 +44,9 @@ class CarriedText(_Model):
     name: str
     text: str
     ships: bool = Field(description="whether it came with the package")
-    uses: dict[str, Number] = Field(description="for what a `use` writes, the number of the file that is meant")
+    uses: dict[str, Number] = Field(
+        max_length=10 * limits.FILES, description="for what a `use` writes, the number of the file that is meant"
+    )
 
 
 class CarriedInput(_Model):
@@ -61,12 +63,14 @@ class Carried(_Model):
     format: int
     archdsl: str = Field(description="the version that wrote it")
     network: str
-    arguments: dict[str, Any]
-    inputs: dict[str, CarriedInput]
+    arguments: dict[str, Any] = Field(max_length=limits.FILES)
+    inputs: dict[str, CarriedInput] = Field(max_length=limits.FILES)
     files: list[CarriedText] = Field(
         min_length=1, max_length=limits.FILES + 1, description="the one with the network first"
     )
-    pretrained: dict[str, Number] = Field(description="the files of networks that `pretrained` takes without a `use`")
+    pretrained: dict[str, Number] = Field(
+        max_length=10 * limits.FILES, description="the files of networks that `pretrained` takes without a `use`"
+    )
 
     def text(self) -> str:
         """As it is written into a file: one line of JSON."""
@@ -276,8 +280,8 @@ def changes(network: Network) -> str:
             now = None if path is None else project.open_shipped(path)
             what = f"{name}, as it ships today"
         else:
-            path = saved.path.parent / name
-            now = project.open_file(path) if path.is_file() and path.suffix == ".arch" else None
+            path = _beside(saved.path.parent, name)
+            now = None if path is None else project.open_file(path)
             what = str(path)
     except project.ReadError:
         return ""
@@ -292,6 +296,16 @@ def changes(network: Network) -> str:
     if not new.ok or not network.ok:
         return f"{printable(what)} has errors"
     return _difference(network, new, printable(what))
+
+
+def _beside(folder: Path, name: str) -> Path | None:
+    """The spec of a name in a folder; None where there is none, or the name or a link leads out of the folder."""
+    try:
+        path = (folder / name).resolve()
+        is_there = path.suffix == ".arch" and path.is_relative_to(folder.resolve()) and path.is_file()
+    except (OSError, RuntimeError, ValueError):  # too long, links in a circle, a NUL
+        return None
+    return folder / name if is_there else None
 
 
 def _difference(old: Network, new: Network, what: str) -> str:

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import torch
 
+from archdsl import limits
+from archdsl.diagnostics.escape import printable
 from archdsl.errors import WeightsError
 
 State = Mapping[str, torch.Tensor]
@@ -21,6 +24,7 @@ def read_file(path: Path) -> State:
     Raises:
         WeightsError: where it holds something else.
     """
+    _check_archive(path)
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -37,7 +41,46 @@ def read_file(path: Path) -> State:
             state = state[name]
     if not isinstance(state, Mapping) or not all(isinstance(each, torch.Tensor) for each in state.values()):
         raise WeightsError(f"{path.name} holds no weights: it is no mapping of names to tensors")
-    return renamed({str(key): value for key, value in state.items()})
+    found = {str(key): value for key, value in state.items()}
+    for key, value in found.items():
+        if len(key) > _LONGEST:
+            raise WeightsError(f"{path.name} holds a tensor whose name has {len(key):,} characters")
+        if value.layout != torch.strided or value.is_nested or value.is_quantized or value.is_meta:
+            raise WeightsError(f"{path.name} holds {printable(key)}, which is no plain tensor of numbers")
+    return renamed(found)
+
+
+_LONGEST = 8 * limits.NAME_CHARACTERS
+"""The longest name of a tensor, as of a path in a spec."""
+
+
+def _check_archive(path: Path) -> None:
+    """Sees that an archive of torch's holds what it weighs: torch compresses nothing, and what is compressed may grow.
+
+    Raises:
+        WeightsError: where it does not.
+    """
+    try:
+        with ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (BadZipFile, OSError, ValueError, NotImplementedError):
+        return  # what reads it says what it is instead
+    if any(each.compress_type != ZIP_STORED for each in entries):
+        raise WeightsError(f"{path.name} is compressed, as torch never writes it; it is not unpacked")
+
+
+_FLOATS = frozenset({torch.float64, torch.float32, torch.float16, torch.bfloat16})
+_WHOLES = frozenset({torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bool})
+
+
+def is_alike(here: torch.Tensor, given: torch.Tensor) -> bool:
+    """Whether a tensor may take the place of another: fractions of any precision those of fractions."""
+    return any(here.dtype in kind and given.dtype in kind for kind in (_FLOATS, _WHOLES))
+
+
+def typed(tensor: torch.Tensor) -> str:
+    """The type of a tensor's numbers."""
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 _OLD_DENSENET = re.compile(

@@ -12,6 +12,7 @@ from archdsl.diagnostics.escape import printable
 from archdsl.errors import WeightsError
 from archdsl.files import staged
 from archdsl.torch.execute import empty, filled
+from archdsl.torch.files import is_alike, read_file, typed
 
 if TYPE_CHECKING:
     import torch
@@ -47,11 +48,9 @@ def loaded(program: Program, path: Path) -> nn.Module:
     Raises:
         WeightsError: where the file holds no weights, or others.
     """
-    from archdsl.torch.files import read_file
-
     state = read_file(path)
     check(program, state, printable(path.name), "in the file")
-    return filled(program, state).eval()
+    return filled(program, {key: value.contiguous() for key, value in state.items()}).eval()
 
 
 def own_state(model: nn.Module) -> dict[str, torch.Tensor]:
@@ -75,12 +74,18 @@ def check(program: Program, state: Mapping[str, torch.Tensor], what: str, where:
     Raises:
         WeightsError: where they are not; it lists what differs.
     """
-    own = {key: tuple(value.shape) for key, value in empty(program).state_dict().items()}
+    meant = empty(program).state_dict()
+    own = {key: tuple(value.shape) for key, value in meant.items()}
     given = {key: tuple(value.shape) for key, value in state.items()}
     wrong = [
         f"{printable(key)}: {_sized(own.get(key))} in the network, {_sized(given.get(key))} {where}"
         for key in (*own, *(key for key in given if key not in own))
         if own.get(key) != given.get(key)
+    ]
+    wrong += [
+        f"{printable(key)}: {typed(value)} in the network, {typed(state[key])} {where}"
+        for key, value in meant.items()
+        if key in state and not is_alike(value, state[key])
     ]
     if wrong:
         listed = "".join(f"\n  {line}" for line in wrong[:_SHOWN])

@@ -12,7 +12,7 @@ from torch import nn
 from archdsl.analyses.transfer import Plan, plan
 from archdsl.diagnostics.escape import printable
 from archdsl.errors import NotFoundError, WeightsError
-from archdsl.torch.files import read_file
+from archdsl.torch.files import is_alike, read_file
 from archdsl.torch.saving import own_state
 from archdsl.torch.weights import adapted
 
@@ -31,8 +31,8 @@ def transfer(graph: Graph, model: nn.Module, checkpoint: Path, renamed: Mapping[
     """
     if not checkpoint.is_file():
         raise NotFoundError(f"cannot read {printable(str(checkpoint))}: there is no such file")
-    state = read_file(checkpoint)
     own = own_state(model)
+    state = {k: v for k, v in read_file(checkpoint).items() if k not in own or is_alike(own[k], v)}
     shapes = {key: tuple(value.shape) for key, value in own.items()}
     found = plan(graph, shapes, {key: tuple(value.shape) for key, value in state.items()}, checkpoint.name, renamed)
     if len(found.of("new")) == len(found.rows) and found.rows:
@@ -43,5 +43,7 @@ def transfer(graph: Graph, model: nn.Module, checkpoint: Path, renamed: Mapping[
         for row in found.rows:
             if row.what != "new":
                 given = state[row.source or ""]
-                own[row.key].copy_(adapted(given, row.shape[1]) if row.what == "adapted" else given)
+                own[row.key].copy_(
+                    adapted(given.to(own[row.key].dtype), row.shape[1]) if row.what == "adapted" else given
+                )
     return found

@@ -15,7 +15,7 @@ from archdsl.analyses.inside import inside
 from archdsl.analyses.pretrained import FILE, differs_in_channels, first_weights
 from archdsl.errors import WeightsError
 from archdsl.torch import from_timm
-from archdsl.torch.files import State, read_file, reason, renamed
+from archdsl.torch.files import State, is_alike, read_file, reason, renamed, typed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -86,7 +86,7 @@ def _put(module: nn.Module, own: State, given: Mapping[str, Tensor], assign: boo
         if key not in given:  # a count of batches: files from before torch 0.4.1 have none
             state[key] = torch.zeros_like(tensor, device=device)
             continue
-        mine = given[key].detach().to(device, tensor.dtype)
+        mine = given[key].detach().to(device, tensor.dtype).contiguous()
         place = mine.untyped_storage().data_ptr()
         state[key] = mine.clone() if place in seen else mine  # what lies in one memory would be trained together
         seen.add(place)
@@ -180,7 +180,10 @@ def _inside(written: str, folder: Path | None, backbone: Backbone) -> Path:
     """The file that a spec means: in its folder, or below."""
     if folder is None:
         raise WeightsError(f"{backbone.span}: {written} is looked for beside the spec, and this one is in no file")
-    path = (folder / written).resolve()
+    try:
+        path = (folder / written).resolve()
+    except (OSError, RuntimeError):  # links that lead to each other
+        raise WeightsError(f"{backbone.span}: {written} leads nowhere") from None
     if not path.is_relative_to(folder.resolve()):
         raise WeightsError(f"{backbone.span}: {written} leads outside the project")
     if not path.is_file():
@@ -210,10 +213,12 @@ def _fitted(
             continue  # files from before torch 0.4.1 have none
         if given is None:
             wrong.append(f"{key}: {_sized(tensor)} here, nothing in the file")
+        elif not is_alike(tensor, given):
+            wrong.append(f"{key}: {typed(tensor)} here, {typed(given)} in the file")
         elif given.shape == tensor.shape:
             taken[key] = (given, False)
         elif key in first and differs_in_channels(tensor.shape, given.shape):
-            taken[key] = (adapted(given, tensor.shape[1]), True)
+            taken[key] = (adapted(given.to(tensor.dtype), tensor.shape[1]), True)
         else:
             wrong.append(f"{key}: {_sized(tensor)} here, {_sized(given)} in the file")
     if wrong:

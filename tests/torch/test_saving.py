@@ -235,6 +235,34 @@ def test_what_is_no_module_or_no_name_of_safetensors(spec: Path, tmp_path: Path)
         net.compile("m.pt")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "name", ["{0}/secret.arch", "../secret.arch", "link.arch", "a" * 300 + ".arch", "no\0thing.arch"]
+)
+def test_a_spec_in_a_file_of_weights_reads_no_other_file(name: str, tmp_path: Path) -> None:
+    """What is told of changes is of the file of that name beside the weights, and of none elsewhere."""
+    (tmp_path / "in").mkdir()
+    text = "net small {\n  input 3x8x8\n  conv 4 k3 as stem\n}"
+    (tmp_path / "secret.arch").write_text(text.replace("conv 4 k3 as stem", "conv 4242 k3 as topsecret"))
+    (tmp_path / "in" / "link.arch").symlink_to("../secret.arch")
+    net = archdsl.parse(text)
+    path = net.save(net.compile(), tmp_path / "in" / "w.safetensors")
+    with safe_open(path, "pt") as file:
+        carried = json.loads(file.metadata()["archdsl"])
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # it is no mapping
+    carried["files"][0]["name"] = name.format(tmp_path)
+    save_file(tensors, path, metadata={"archdsl": json.dumps(carried)})
+    opened = archdsl.open(path)
+    assert opened.changes == ""
+    assert opened.network.name == "small"
+
+
+def test_a_number_without_end_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "n.arch").write_text("net n(classes=3) {\n  input 4\n  fc classes\n}")
+    net = archdsl.load(tmp_path / "n.arch", classes=10**400)
+    with pytest.raises(ArchError, match="more than 32 digits"):
+        net.report()
+
+
 class Clip(Layer):
     """Keeps values below a highest one."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 import torch
@@ -169,6 +170,52 @@ def test_a_network_inside_takes_a_checkpoint_of_it_alone(tmp_path: Path) -> None
     assert [key for key, _ in plan.unused] == ["fc.weight", "fc.bias"]
     for key, value in model.body.state_dict().items():
         assert torch.equal(value, body.state_dict()[key]), key
+
+
+def test_what_is_no_plain_tensor_or_of_another_kind(tmp_path: Path) -> None:
+    net = archdsl.parse(OLD)
+    state = old_state()
+    for odd, said in (
+        (torch.eye(4).to_sparse(), "holds stem.bias, which is no plain tensor"),
+        (torch.zeros(4, device="meta"), "holds stem.bias, which is no plain tensor"),
+    ):
+        torch.save({**state, "stem.bias": odd}, tmp_path / "odd.pt")
+        with pytest.raises(WeightsError, match=said):
+            net.transfer(net.compile(), tmp_path / "odd.pt")
+    torch.save({**state, "stem.bias": torch.ones(4, dtype=torch.int8)}, tmp_path / "odd.pt")
+    model = net.compile()
+    before = model.stem.bias.clone()
+    assert net.transfer(model, tmp_path / "odd.pt").of("new") == ("stem.bias",)
+    assert torch.equal(model.stem.bias, before)
+    with pytest.raises(WeightsError, match=r"stem\.bias: float32 in the network, int8 in the file"):
+        net.filled(tmp_path / "odd.pt")
+    torch.save({**state, "x" * 1000: torch.ones(1)}, tmp_path / "odd.pt")
+    with pytest.raises(WeightsError, match="whose name has 1,000 characters"):
+        net.transfer(model, tmp_path / "odd.pt")
+
+
+def test_a_compressed_archive_is_not_unpacked(tmp_path: Path) -> None:
+    """torch compresses nothing; a megabyte of zeros may otherwise become a gigabyte."""
+    torch.save(old_state(), tmp_path / "plain.pt")
+    with ZipFile(tmp_path / "plain.pt") as plain, ZipFile(tmp_path / "small.pt", "w", ZIP_DEFLATED) as small:
+        for each in plain.infolist():
+            small.writestr(each.filename, plain.read(each))
+    net = archdsl.parse(OLD)
+    with pytest.raises(WeightsError, match="is compressed, as torch never writes it"):
+        net.transfer(net.compile(), tmp_path / "small.pt")
+
+
+def test_numbers_that_share_memory_are_trained_apart(tmp_path: Path) -> None:
+    state = old_state()
+    state["stem.weight"] = torch.ones(1).expand(4, 3, 3, 3)
+    torch.save(state, tmp_path / "shared.pt")
+    (tmp_path / "inner.arch").write_text(OLD)
+    use = 'use old from "inner.arch"\nnet outer {\n  input 3x16x16\n  old(weights="file:shared.pt") as body\n}'
+    (tmp_path / "outer.arch").write_text(use)
+    for model in (archdsl.load(tmp_path / "outer.arch").compile(), archdsl.parse(OLD).filled(tmp_path / "shared.pt")):
+        model.train()
+        model(torch.randn(2, 3, 16, 16)).sum().backward()
+        torch.optim.SGD(model.parameters(), 0.1).step()
 
 
 def test_where_nothing_fits_it_is_an_error_and_nothing_changes(checkpoint: Path, tmp_path: Path) -> None:
