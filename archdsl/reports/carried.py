@@ -24,7 +24,7 @@ KEY = "archdsl"
 FORMAT = 1
 """Which form the data has. A file of a later one is refused, since it may mean something else."""
 
-HEADER_BYTES = 40_000_000
+HEADER_BYTES = 24_000_000
 """The longest header of safetensors that is read; that library's own limit is 100 MB."""
 
 _TEXT_BYTES = 4 * limits.FILE_CHARACTERS + 1_000_000
@@ -44,9 +44,7 @@ class CarriedText(_Model):
     name: str
     text: str
     ships: bool = Field(description="whether it came with the package")
-    uses: dict[str, Number] = Field(
-        max_length=10 * limits.FILES, description="for what a `use` writes, the number of the file that is meant"
-    )
+    uses: dict[str, Number] = Field(description="for what a `use` writes, the number of the file that is meant")
 
 
 class CarriedInput(_Model):
@@ -63,14 +61,12 @@ class Carried(_Model):
     format: int
     archdsl: str = Field(description="the version that wrote it")
     network: str
-    arguments: dict[str, Any] = Field(max_length=limits.FILES)
-    inputs: dict[str, CarriedInput] = Field(max_length=limits.FILES)
+    arguments: dict[str, Any]
+    inputs: dict[str, CarriedInput]
     files: list[CarriedText] = Field(
         min_length=1, max_length=limits.FILES + 1, description="the one with the network first"
     )
-    pretrained: dict[str, Number] = Field(
-        max_length=10 * limits.FILES, description="the files of networks that `pretrained` takes without a `use`"
-    )
+    pretrained: dict[str, Number] = Field(description="the files of networks that `pretrained` takes without a `use`")
 
     def text(self) -> str:
         """As it is written into a file: one line of JSON."""
@@ -149,6 +145,8 @@ def read(text: str, where: str) -> Carried:
         data = json.loads(text, parse_constant=_no_number)
         if isinstance(data, dict) and isinstance(data.get("format"), int) and data["format"] > FORMAT:
             raise WeightsError(f"{where} was written by a later archdsl ({printable(str(data.get('archdsl')))[:40]})")
+        if _longest(data) > _ENTRIES:
+            raise WeightsError(f"{where} carries a spec that is too large: more than {_ENTRIES:,} of one kind")
         found = Carried.model_validate(data)
         arguments = {name: _plain(name, value) for name, value in found.arguments.items()}
     except ValidationError as problem:
@@ -163,6 +161,19 @@ def read(text: str, where: str) -> Carried:
     if sum(len(each.text) for each in found.files) > limits.FILE_CHARACTERS:
         raise WeightsError(f"{where} carries a spec of more than {limits.FILE_CHARACTERS:,} characters")
     return found.model_copy(update={"arguments": arguments})
+
+
+_ENTRIES = 10 * limits.FILES
+"""How many files, arguments, inputs or names of files there may be; each that is wrong would be put into words."""
+
+
+def _longest(data: object) -> int:
+    """The most entries of anything in the data."""
+    if not isinstance(data, dict):
+        return 0
+    files = data.get("files")
+    uses = [each.get("uses") for each in files if isinstance(each, dict)] if isinstance(files, list) else []
+    return max(len(each) for each in ([], *data.values(), *uses) if isinstance(each, dict | list))
 
 
 def _no_number(word: str) -> float:
@@ -181,8 +192,10 @@ def metadata(path: Path) -> dict[str, str]:
         with path.open("rb") as file:
             size = path.stat().st_size
             length = int.from_bytes(file.read(8), "little")
-            if size < 8 or length > HEADER_BYTES:
+            if size < 8:
                 raise WeightsError(f"{shown} is no file of safetensors")
+            if HEADER_BYTES < length < size:
+                raise WeightsError(f"{shown} has a header of {length:,} bytes, more than {HEADER_BYTES:,}")
             if 8 + length > size:
                 raise WeightsError(f"{shown} is no file of safetensors, or is cut off")
             header = json.loads(file.read(length))

@@ -256,6 +256,18 @@ def test_a_spec_in_a_file_of_weights_reads_no_other_file(name: str, tmp_path: Pa
     assert opened.network.name == "small"
 
 
+@pytest.mark.parametrize("key", ["arguments", "inputs", "pretrained", "files"])
+def test_a_spec_of_many_entries_is_refused_before_each_is_looked_at(key: str, spec: Path) -> None:
+    data = json.loads(carried(archdsl.load(spec)).text())
+    data[key] = [{}] * 1001 if key == "files" else {f"n{i}": None for i in range(1001)}
+    with pytest.raises(WeightsError, match="more than 1,000 of one kind"):
+        read(json.dumps(data), "w.safetensors")
+    data = json.loads(carried(archdsl.load(spec)).text())
+    data["files"][0]["uses"] = {f"n{i}": -1 for i in range(1001)}
+    with pytest.raises(WeightsError, match="more than 1,000 of one kind"):
+        read(json.dumps(data), "w.safetensors")
+
+
 def test_a_number_without_end_is_refused(tmp_path: Path) -> None:
     (tmp_path / "n.arch").write_text("net n(classes=3) {\n  input 4\n  fc classes\n}")
     net = archdsl.load(tmp_path / "n.arch", classes=10**400)
