@@ -146,6 +146,8 @@ def locate(spec: str, net: str | None = None) -> tuple[project.Module, str]:
         return _chosen_in(project.open_shipped(shipped[spec]), net or spec)
     near = nearest(spec, shipped)
     known = f"did you mean {near}?" if near else "`archdsl list` shows those that ship"
+    if Path(spec).is_file():
+        known = f"the file of that name is taken for a spec as ./{spec}, or with the ending .arch"
     raise NotFoundError(f"there is no network called {spec}; {known}")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+import archdsl
 from archdsl.cli import build
 from archdsl.cli.app import app
 from archdsl.layers import STANDARD
@@ -343,3 +344,11 @@ def test_the_version_and_the_help(run: Run) -> None:
         ran = run(*arguments)
         assert ran.code == 0
         assert ran.out.startswith("Usage: archdsl")
+
+
+def test_a_file_of_another_ending_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("flowers.bak").write_text("net flowers {\n  input 4\n  fc 2\n}\n")
+    with pytest.raises(archdsl.NotFoundError, match=r"is taken for a spec as \./flowers\.bak"):
+        archdsl.load("flowers.bak")
+    assert archdsl.load("./flowers.bak").ok
