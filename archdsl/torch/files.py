@@ -29,7 +29,7 @@ def read_file(path: Path) -> State:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            # In memory of their own, as torch lays it out: in the file they begin anywhere, and sums come out otherwise.
+            # In memory of their own, as torch lays it out: where they begin decides in which order sums are made.
             state: Any = {key: value.clone() for key, value in load_file(path).items()}
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
