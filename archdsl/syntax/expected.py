@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence, Set
 from typing import NamedTuple
 
+from archdsl.syntax import foreign
 from archdsl.syntax.tokens import Token, shown
 
 _DEFINITION_WORDS = {"USE", "NET", "BLOCK"}
@@ -62,9 +63,11 @@ def _written_small(text: str) -> str:
     """What a word with a capital was most likely meant to be."""
     if text in ("True", "False"):
         return f"write `{'yes' if text == 'True' else 'no'}`"
-    small = text.lower()
-    if small[-2:] in ("1d", "2d", "3d") and len(small) > 2:
-        return f"names are written small, and the rank follows the map: `{shown(small[:-2])}`"
+    if form := foreign.FORMS.get(foreign.plain(text)):
+        return form
+    small = foreign.small(text)
+    if text[-2:] in ("1d", "2d", "3d", "1D", "2D", "3D") and small[-1] not in "dD":
+        return f"names are written small, and the rank follows the map: `{shown(small)}`"
     return f"names are written small: `{shown(small)}`"
 
 

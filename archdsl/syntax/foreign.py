@@ -1,0 +1,104 @@
+"""What other libraries call the layers: their words, and what stands for them here."""
+
+from __future__ import annotations
+
+import re
+
+
+def _same(meant: str, *words: str) -> dict[str, str]:
+    return dict.fromkeys(words, meant)
+
+
+LAYERS = {
+    **_same("fc", "dense", "fullyconnected"),
+    **_same("conv", "convolution", "convolutional"),
+    **_same("upconv", "convtranspose", "transposeconv", "transposedconv", "convt", "tconv"),
+    **_same("pool", "maxpooling", "pooling"),
+    **_same("avgpool", "averagepool", "averagepooling", "avgpooling", "meanpool"),
+    **_same("adaptive_avgpool", "adaptiveavgpool", "adaptiveaveragepool", "adaptiveaveragepooling"),
+    **_same("adaptive_maxpool", "adaptivemaxpool", "adaptivemaxpooling"),
+    **_same("gap", "globalavgpool", "globalaveragepool", "globalaveragepooling", "globalpool", "globalpooling"),
+    **_same("gmp", "globalmaxpool", "globalmaxpooling"),
+    **_same("bn", "batchnormalization", "syncbatchnorm", "norm", "normalization"),
+    **_same("layernorm", "layernormalization"),
+    **_same("groupnorm", "groupnormalization"),
+    **_same("instancenorm", "instancenormalization"),
+    **_same("rmsnorm", "rmsnormalization"),
+    **_same("lrn", "localresponsenorm", "localresponsenormalization"),
+    **_same("leaky_relu", "leakyrelu", "lrelu", "leaky"),
+    **_same("log_softmax", "logsoftmax"),
+    **_same("hardswish", "hswish"),
+    **_same("hardsigmoid", "hsigmoid"),
+    **_same("dropout", "drop"),
+    **_same("channel_dropout", "channeldropout", "featuredropout", "spatialdropout"),
+    **_same("alpha_dropout", "alphadropout"),
+    **_same("stochastic_depth", "stochasticdepth"),
+    **_same("id", "identity"),
+    **_same("layer_scale", "layerscale"),
+    **_same("class_token", "classtoken", "clstoken"),
+    **_same("position_encoding", "positionencoding", "positionalencoding"),
+    **_same("attention", "multiheadattention", "selfattention"),
+    **_same("window_attention", "windowattention"),
+    **_same("partition_attention", "partitionattention"),
+    **_same("cat", "concatenate", "merge", "join"),
+    **_same("add", "plus"),
+    **_same("sub", "subtract", "minus"),
+    **_same("mul", "multiply", "times"),
+    **_same("div", "divide"),
+    **_same("mean", "average"),
+    **_same("upsample", "upsampling", "resize", "up"),
+    **_same("pad", "padding", "zeropad", "zeropadding", "constantpad"),
+    **_same("crop", "cropping"),
+    **_same("to_tokens", "totokens"),
+    **_same("to_map", "tomap"),
+    **_same("shuffle", "channelshuffle"),
+    **_same("pixel_shuffle", "pixelshuffle", "depthtospace"),
+    **_same("pixel_unshuffle", "pixelunshuffle", "spacetodepth"),
+}
+"""Plain words of other libraries, each with the layer that it stands for."""
+
+_DEPTHWISE = "a depthwise convolution has as many groups as channels: on 32, `conv 32 k3 p1 g=32`"
+_SEPARABLE = "a separable convolution is two: from 32 channels to 64, `conv 32 k3 p1 g=32 -> conv 64`"
+
+FORMS = {
+    **_same(_DEPTHWISE, "depthwise", "depthwiseconv", "dwconv", "convdw"),
+    **_same(_SEPARABLE, "separable", "separableconv", "depthwiseseparableconv", "sepconv"),
+    **{word: f"how it enlarges is an option: `upsample 2 mode={word}`" for word in ("bilinear", "bicubic", "trilinear")},
+    "upsamplingbilinear": "how it enlarges is an option: `upsample 2 mode=bilinear`",
+    "upsamplingnearest": "it is `upsample 2`",
+    "reflectionpad": "how it pads is an option: `pad 1 mode=reflect`",
+    "replicationpad": "how it pads is an option: `pad 1 mode=replicate`",
+    **_same(
+        "there are no recurrent layers; along a sequence, `conv` and `attention` look",
+        *("rnn", "lstm", "gru", "simplernn", "bilstm", "rnncell", "lstmcell", "grucell", "bidirectional"),
+    ),
+    **_same("an activation is an element of its own: `relu`", "activation", "nonlinearity", "act", "nonlin"),
+    **_same(
+        "a transposed convolution is `upconv`; axes are moved by `to_tokens`, `to_map` and `reshape`",
+        *("transpose", "permute", "swapaxes", "moveaxis", "rearrange"),
+    ),
+    "repeat": "a repeat is written behind what it repeats: `x3`",
+    "print": "nothing prints here; `archdsl report FILE` shows what each layer gives",
+    **_same("elements are put one behind the other with `->`", "sequential", "modulelist"),
+}
+"""Plain words of other libraries that are no one layer here, each with how that is written."""
+
+_RANK = re.compile(r"[123]d(?![0-9])")
+
+
+def plain(word: str) -> str:
+    """A layer's word as all libraries may spell it: small, in one piece, without the number of axes."""
+    small = word.lower().replace("_", "")
+    return _RANK.sub("", small) or small
+
+
+def small(word: str) -> str:
+    """What a word that is written with capitals is called here."""
+    lower = word.lower()
+    if lower in _OF_A_RANK:
+        return lower
+    return LAYERS.get(plain(word)) or (plain(word) if _RANK.search(lower) else lower)
+
+
+_OF_A_RANK = frozenset({"dropout1d", "dropout2d", "dropout3d"})
+"""Words with a number of axes that are words of layers here."""
