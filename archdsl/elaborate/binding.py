@@ -242,8 +242,11 @@ class Binder:
         self, word: str, signature: Signature, node: tree.Expression, following: tree.Expression | None, env: Env
     ) -> bool:
         """Whether an argument is an option's name or word and no more: `conv 64 k 3`, `conv 64 k3 same`."""
-        if type(node) not in (tree.Name, tree.Symbol) or env.find(node.text) is not MISSING:  # type: ignore[attr-defined]
+        if type(node) is tree.Name and env.find(node.text) is not MISSING:
             return False
+        if type(node) is tree.Binary and meant.is_arrow(node, self.expressions.catalog):
+            self.report("bad-argument", "`>` compares two numbers", node, env, help="an arrow is written `->`")
+            return True
         if help := meant.lone_word(node, signature):
             text = env.source.text[node.start : node.end]
             self.report("bad-argument", f"{word} takes no `{text}` by itself", node, env, help=help)

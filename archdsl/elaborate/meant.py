@@ -150,9 +150,14 @@ def _given_from_outside(name: tree.Name, env: Env, catalog: Catalog) -> str | No
     merges = layer is not None and (layer.inputs[1] is None or layer.inputs[1] > 1)
     if merges or text[name.end : name.end + 1] == ".":
         return f"a value gets its name behind the layer that gives it: `as {name.text}`"
+    if layer is not None and name.text[0] in layer.signature().letters and name.text[1:].isdigit():
+        return f"`{name.text}` is an option, and stands by itself"
     for definition in env.module.parsed.file.definitions:
         if isinstance(definition, tree.Net | tree.Block) and definition.start <= name.start < definition.end:
-            return f"a number from outside is a parameter: `{_with_parameter(definition, name.text, env)}`"
+            line = env.source.position(definition.name.start).line
+            return (
+                f"a number from outside is a parameter: `{_with_parameter(definition, name.text, env)}` in line {line}"
+            )
     return None
 
 
@@ -258,6 +263,15 @@ def lone_word(node: tree.Expression, signature: Signature) -> str | None:
     return None
 
 
+def is_arrow(node: tree.Expression, catalog: Catalog) -> bool:
+    """Whether what was read as a comparison was meant as an arrow: `k3 > relu`."""
+    while isinstance(node, tree.Binary) and node.operator == "and":
+        node = node.left
+    if not isinstance(node, tree.Binary) or node.operator != ">":
+        return False
+    return isinstance(node.right, tree.Name) and catalog.find(node.right.text) is not None
+
+
 _LEAST_CHANNELS = 12
 """From which number on a second one is taken for channels and not for a kernel."""
 
@@ -265,7 +279,7 @@ _LEAST_CHANNELS = 12
 def option(name: str, value: tree.Expression, signature: Signature, catalog: Catalog) -> str | None:
     """The help for an option that a layer has not."""
     if name in _ACTIVATIONS:
-        given = value.text if isinstance(value, tree.Name | tree.String) else ""
+        given = value.text if isinstance(value, tree.Name) else value.value if isinstance(value, tree.String) else ""
         return f"an activation stands behind the layer: `-> {given if catalog.find(given) else 'relu'}`"
     if name in _NEEDLESS_OPTIONS:
         return _NEEDLESS_OPTIONS[name]
@@ -310,8 +324,8 @@ def by_place(signature: Signature, extras: Sequence[tree.Expression], given: Col
         named = " ".join(f"{letter}{number}" for letter, number in zip("sp", numbers, strict=False))
         return f"only the kernel has a place, the others are named: `{named}`"
     if "momentum" in signature.arguments and len(numbers) == 1 and 0 < numbers[0] < 1:
-        other = f"{1 - numbers[0]:.6g}"
-        return f"it is the weight of the newest statistics, which others count as {numbers[0]}: `momentum={other}`"
+        share = min(numbers[0], 1 - numbers[0])
+        return f"the newest statistics count for a part, and the running ones for the rest: `momentum={share:.6g}`"
     if first is None and ("momentum" in signature.arguments or "affine" in signature.arguments):
         return "leave it out: the channels that come in are known"
     return None

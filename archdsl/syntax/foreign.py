@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from archdsl.syntax.tokens import shown
+
 
 def _same(meant: str, *words: str) -> dict[str, str]:
     return dict.fromkeys(words, meant)
@@ -63,7 +65,9 @@ _SEPARABLE = "a separable convolution is two: from 32 channels to 64, `conv 32 k
 FORMS = {
     **_same(_DEPTHWISE, "depthwise", "depthwiseconv", "dwconv", "convdw"),
     **_same(_SEPARABLE, "separable", "separableconv", "depthwiseseparableconv", "sepconv"),
-    **{word: f"how it enlarges is an option: `upsample 2 mode={word}`" for word in ("bilinear", "bicubic", "trilinear")},
+    **{
+        word: f"how it enlarges is an option: `upsample 2 mode={word}`" for word in ("bilinear", "bicubic", "trilinear")
+    },
     "upsamplingbilinear": "how it enlarges is an option: `upsample 2 mode=bilinear`",
     "upsamplingnearest": "it is `upsample 2`",
     "reflectionpad": "how it pads is an option: `pad 1 mode=reflect`",
@@ -83,21 +87,26 @@ FORMS = {
 }
 """Plain words of other libraries that are no one layer here, each with how that is written."""
 
-_RANK = re.compile(r"[123]d(?![0-9])")
+_RANK = re.compile(r"(?<=.)[123]d(?![0-9])")
 
 
 def plain(word: str) -> str:
     """A layer's word as all libraries may spell it: small, in one piece, without the number of axes."""
     small = word.lower().replace("_", "")
-    return _RANK.sub("", small) or small
+    return _RANK.sub("", small)
 
 
 def small(word: str) -> str:
-    """What a word that is written with capitals is called here."""
+    """The help for a word with capitals that other libraries write so: what it is called here."""
+    if form := FORMS.get(plain(word)):
+        return form
     lower = word.lower()
-    if lower in _OF_A_RANK:
-        return lower
-    return LAYERS.get(plain(word)) or (plain(word) if _RANK.search(lower) else lower)
+    has_rank = lower not in _OF_A_RANK and _RANK.search(lower) is not None
+    rank = ", and the rank follows the map" if has_rank else ""
+    known = LAYERS.get(plain(lower)) if lower not in _OF_A_RANK else None
+    if known is None or known.replace("_", "") == plain(lower):
+        return f"names are written small{rank}: `{shown(known or (plain(lower) if has_rank else lower))}`"
+    return f"names are written small{rank}; this one is `{known}`"
 
 
 _OF_A_RANK = frozenset({"dropout1d", "dropout2d", "dropout3d"})
