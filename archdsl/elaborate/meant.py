@@ -12,7 +12,7 @@ from archdsl.elaborate.values import MISSING, Env
 from archdsl.syntax import foreign, tree
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from archdsl.layers.base import Signature
     from archdsl.layers.catalog import Catalog
@@ -28,7 +28,7 @@ _FOREIGN_ELEMENTS = {
     "in": "`in` is the input of a block without `takes`",
     "return": "a block gives what flows at its end; a network names its results: `output a, b`",
     **dict.fromkeys(("var", "const"), "a name for a value is written `let name = value`"),
-    **dict.fromkeys(("none", "identity", "skip"), "the element that changes nothing is `id`"),
+    **dict.fromkeys(("none", "skip"), "the element that changes nothing is `id`"),
 }
 """Words of other languages where an element stands, and what stands for them here."""
 
@@ -43,9 +43,13 @@ def element(name: tree.Name, env: Env, catalog: Catalog, spend: Spend) -> str:
     text = name.text
     if text in _FOREIGN_ELEMENTS:
         return _FOREIGN_ELEMENTS[text]
-    if (known := foreign.LAYERS.get(foreign.plain(text))) is not None:
-        return f"did you mean `{known}`?"
-    if (form := foreign.FORMS.get(foreign.plain(text))) is not None:
+    visible = env.visible()
+    spend(len(visible))
+    usable = {n for n in visible if not isinstance(env.find(n), int | float | str)}
+    plain = foreign.plain(text)
+    if same := _spelt(plain, usable) or foreign.LAYERS.get(plain) or _spelt(plain, catalog.words()):
+        return f"did you mean `{same}`?"
+    if (form := foreign.FORMS.get(plain)) is not None:
         return _with_its_argument(form, name, env, catalog)
     if (sized := _WITH_SIZE.fullmatch(text)) and (layer := catalog.find(sized[1])):
         return _number_apart(sized[1], sized[2], layer.signature(), _first_argument(name, env))
@@ -55,15 +59,16 @@ def element(name: tree.Name, env: Env, catalog: Catalog, spend: Spend) -> str:
         return f'it ships: put `use {text} from "{file.name}"` in line 1'
     if text in project.shipped_blocks(_BLOCKS):
         return f'it is a block that ships: put `use {text} from "{_BLOCKS}"` in line 1'
-    visible = env.visible()
-    spend(len(visible))
-    usable = {n for n in visible if not isinstance(env.find(n), int | float | str)}
-    known_words = usable | set(catalog.words())
-    if near := nearest(text, known_words | set(_STATEMENTS)):
+    if near := nearest(text, usable | set(catalog.words()) | set(_STATEMENTS)):
         return f"did you mean `{near}`?"
     if line := named_below(name, env):
         return f"it gets its name only in line {line}"
     return "docs/layers.md lists all layers, `archdsl explain conv` shows one"
+
+
+def _spelt(plain: str, known: Iterable[str]) -> str | None:
+    """The known word that differs from another in its strokes and its number of axes only."""
+    return next((word for word in sorted(known) if foreign.plain(word) == plain), None)
 
 
 def _first_argument(name: tree.Name, env: Env) -> str:
