@@ -124,6 +124,8 @@ _SYMBOL = re.compile(r"[A-Z][0-9]*")
 def value(name: tree.Name, env: Env, catalog: Catalog, spend: Spend, further: tuple[str, ...] = ()) -> str | None:
     """The help for a name in an expression that stands for nothing; `further` names could stand there too."""
     text = name.text
+    if env.source.text.startswith(".", name.end) and (help := module_of_a_library(text)):
+        return help
     if text in _FOREIGN_VALUES:
         return _FOREIGN_VALUES[text]
     if pool := _POOL.search(env.source.text, max(0, name.start - _WORD), name.end):
@@ -183,6 +185,11 @@ def _alike(one: str, other: str) -> bool:
     from difflib import SequenceMatcher  # only a mistake needs it
 
     return SequenceMatcher(None, one, other).ratio() >= 0.75
+
+
+def module_of_a_library(word: str) -> str | None:
+    """The help for a word with a point behind it, where other libraries keep their layers there."""
+    return foreign.alone(word) if word in foreign.MODULES else None
 
 
 def _dashed(node: tree.Name, env: Env) -> str | None:
@@ -257,6 +264,10 @@ def lone_word(node: tree.Expression, signature: Signature) -> str | None:
     if not isinstance(node, tree.Name):
         return None
     found = signature.find(node.text)
+    if found is not None and found.reference:
+        return f"it takes the name of a value: `{node.text}=name`"
+    if node.text == "valid" and "p" in signature.letters:
+        return "leave it out: without padding is the default"
     if found is not None and found.type is bool:
         return f"write `{node.text}=yes`, or `{node.text}=no`"
     takers = [a for a in signature.arguments.values() if node.text in a.words]

@@ -71,7 +71,7 @@ def describe(place: Place) -> tuple[str, str | None]:
     token, previous, kinds = place.token, place.previous, place.kinds
     found = _found(token)
     if ends_in_percent(place.begun) and token.type != "NUMBER":
-        share = f"{float(place.begun[-2].text.replace('_', '')) / 100:g}"
+        share = f"{float(place.begun[-2].text) / 100:g}"
         return (
             "`%` is the rest of a division, and nothing stands behind it",
             f"a part is written as one of 1: `{share}`",
@@ -81,6 +81,8 @@ def describe(place: Place) -> tuple[str, str | None]:
             f"{found} cannot follow `{shown(previous.text)}`",
             f"a scale has no space before it: `{shown(previous.text)}{token.text}`",
         )
+    if token.type == "CAPITAL" and token.text in foreign.MODULES and _is(place.following, "DOT"):
+        return f"{found} begins with a capital letter", foreign.alone(token.text)
     if token.type == "CAPITAL":
         return f"{found} begins with a capital letter", _written_small(token.text)
     if token.type == "ELSE":
@@ -125,7 +127,13 @@ def leads_nowhere(previous: Token, token: Token) -> bool:
 
 def ends_in_percent(begun: Sequence[Token]) -> bool:
     """Whether what has been read so far ends in a number of percent: `dropout 50%`."""
-    return len(begun) > 1 and begun[-1].type == "PERCENT" and begun[-2].type == "NUMBER" and begun[-2].text.isdigit()
+    return (
+        len(begun) > 1 and begun[-1].type == "PERCENT" and begun[-2].type == "NUMBER" and _is_percentage(begun[-2].text)
+    )
+
+
+def _is_percentage(text: str) -> bool:
+    return text.replace(".", "", 1).isdigit() and 0 < float(text) <= 100
 
 
 def _begins_a_comment(place: Place) -> bool:
@@ -189,6 +197,8 @@ def _advice(place: Place) -> str | None:
         return "leave the `,` out: a new line ends the statement"
     if (kind in ("ARROW", "MORE") and before == "MINUS") or (kind == "MORE" and "ARROW" in place.expected):
         return "an arrow is written `->`"
+    if kind == "LPAR" and before == "CAPITAL" and kinds[-3:-1] == ["NAME", "DOT"]:
+        return foreign.small(place.begun[-1].text)
     if kinds == ["NAME"] and kind in _MERGES and _is(place.following, "NAME"):
         one, other = shown(place.begun[-1].text), shown(place.following.text)  # type: ignore[union-attr]  # it is one
         return f"values are put together by a layer: `{one} -> {_MERGES[kind]} {other}`"

@@ -51,6 +51,7 @@ LAYERS = {
     **_same("upsample", "upsampling", "resize", "up"),
     **_same("pad", "padding", "zeropad", "zeropadding", "constantpad"),
     **_same("crop", "cropping"),
+    **_same("reshape", "view"),
     **_same("to_tokens", "totokens"),
     **_same("to_map", "tomap"),
     **_same("shuffle", "channelshuffle"),
@@ -87,7 +88,18 @@ FORMS = {
 }
 """Plain words of other libraries that are no one layer here, each with how that is written."""
 
+MODULES = frozenset({"nn", "torch", "tf", "keras", "layers", "np", "F"})
+"""Where other libraries keep their layers, written before a layer with a point."""
+
+
 _RANK = re.compile(r"(?<=.)[123]d(?![0-9])")
+_OF_A_RANK = frozenset({"dropout1d", "dropout2d", "dropout3d"})
+"""Words with a number of axes that are words of layers here."""
+
+
+def alone(module: str) -> str:
+    """The help for a layer with a module of another library before it."""
+    return f"a layer is its word alone: leave the `{module}.` out"
 
 
 def plain(word: str) -> str:
@@ -107,7 +119,3 @@ def small(word: str) -> str:
     if known is None or known.replace("_", "") == plain(lower):
         return f"names are written small{rank}: `{shown(known or (plain(lower) if has_rank else lower))}`"
     return f"names are written small{rank}; this one is `{known}`"
-
-
-_OF_A_RANK = frozenset({"dropout1d", "dropout2d", "dropout3d"})
-"""Words with a number of axes that are words of layers here."""

@@ -105,6 +105,11 @@ def test_what_stands_for_a_word_can_be_written(word: str) -> None:
         ("conv 3 as a -> conv 3 as b -> concat [a, b]", "cat(a, b)"),
         ("add a", "as a"),
         ("lrn", "lrn 5"),
+        ("upsample like", "like=name"),
+        ("nn.Conv2d(3, 16, 3)", "conv"),
+        ("nn.ReLU", "nn."),
+        ("torch.relu", "torch."),
+        ("F.relu", "F."),
         ("maxpool 2 2", "s2"),
         ("pool 3 2 1", "s2 p1"),
         ("conv 16 k3 > relu", "->"),
@@ -143,6 +148,14 @@ def test_how_an_input_is_written(port: str, code: str) -> None:
     (help,) = helps("relu", port)
     assert re.findall(r"`([^`]+)`", help) == [code]
     assert helps("relu" if ":" not in code else "x -> relu", code.removeprefix("input ")) == []
+
+
+def test_padding_that_is_the_default_is_left_out() -> None:
+    assert helps("conv 16 k3 valid") == ["leave it out: without padding is the default"]
+
+
+def test_a_share_above_one_hundred_percent_is_no_share() -> None:
+    assert "part" not in helps("dropout 900%")[0]
 
 
 def test_what_divides_a_prime_is_said_as_it_is() -> None:
