@@ -445,6 +445,13 @@ def shipped() -> dict[str, Path]:
     return found
 
 
+@cache
+def shipped_blocks(file: str) -> frozenset[str]:
+    """The blocks of a shipped file, found without parsing it."""
+    head = re.compile(r"^block\s+([a-z_]\w*)", re.MULTILINE)
+    return frozenset(head.findall((specs_folder() / file).read_text(encoding="utf-8")))
+
+
 def ships(name: str, module: Module) -> bool:
     """Whether what a file defines under a name is a network that ships."""
     path = shipped().get(name)

@@ -19,6 +19,8 @@ NORMS = ("train", "affine", "frozen")
 EVERYTHING = "all"
 """The word for the whole network, where no layer or module is called so."""
 _STAGE_WORDS = ("epochs", "bn", "lr", "weight_decay")
+_KNOWN_AS = {"rate": "lr", "learning_rate": "lr", "wd": "weight_decay", "decay": "weight_decay"}
+"""What others call a setting."""
 _PART_WORDS = ("lr", "weight_decay", "layer_decay", "freeze")
 
 
@@ -241,7 +243,8 @@ def _parts(graph: Graph, stage: Stage, known: Mapping[str, _Content]) -> Iterato
             yield error("unknown-name", f"nothing here has the path `{part.path}`", part.span, help=help)
         elif part.settings.get("freeze") is not True:
             yield from _trained(part, known[path], norms)
-            if part.settings.get("lr") is None and stage.settings.get("lr") is None:
+            named = {_KNOWN_AS.get(each.name, each.name) for each in (*part.settings.values, *stage.settings.values)}
+            if "lr" not in named:
                 help = "give it one, `lr=1e-3`, or give the stage one for all its parts"
                 yield error("missing-argument", f"`{part.path}` has no learning rate", part.span, help=help)
 
@@ -265,7 +268,7 @@ def _trained(part: Part, content: _Content, norms: object) -> Iterator[Diagnosti
 def _unknown(settings: Settings, words: Sequence[str], what: str) -> Iterator[Diagnostic]:
     for setting in settings.values:
         if setting.name not in words:
-            near = nearest(setting.name, words)
+            near = _KNOWN_AS.get(setting.name) or nearest(setting.name, words)
             help = f"did you mean `{near}`?" if near else f"it takes {', '.join(words)}"
             yield error("unknown-option", f"{what} has no `{setting.name}`", setting.span, help=help)
 

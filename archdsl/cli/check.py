@@ -40,6 +40,8 @@ def command(
     found = ordered(findings)
     if format != "text" or found:
         show_as(format, found)
-    else:
+    elif networks:
         put(f"no errors in {networks} network{'' if networks == 1 else 's'}\n")
+    else:
+        put("no errors, and no network: what a `block` holds is checked where a network uses it\n")
     raise typer.Exit(FINDINGS if found else 0)

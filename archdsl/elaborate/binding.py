@@ -174,7 +174,7 @@ class Binder:
             if argument.name is not None:
                 field = signature.find(argument.name.text)
                 if field is None:
-                    self.unknown_option(cls.word, signature, argument.name, where or env)
+                    self.unknown_option(cls.word, signature, argument.name, argument.value, where or env)
                     plan.good = False
                     continue
             else:
@@ -185,7 +185,7 @@ class Binder:
                     while position < len(signature.positional) and signature.positional[position].name in plan.places:
                         position += 1
                     following = given[number + 1][0].value if number + 1 < len(given) else None
-                    if self.lone_letter(cls.word, signature, argument.value, following, where or env):
+                    if self.lone_word(cls.word, signature, argument.value, following, where or env):
                         plan.good = False
                         return
                     if position >= len(signature.positional):
@@ -238,11 +238,20 @@ class Binder:
         plan.good = False
         return True
 
-    def lone_letter(
+    def lone_word(
         self, word: str, signature: Signature, node: tree.Expression, following: tree.Expression | None, env: Env
     ) -> bool:
-        """Whether an argument is a declared letter without its number: `conv 64 k 3`."""
-        if type(node) is not tree.Name or env.find(node.text) is not MISSING:
+        """Whether an argument is an option's name or word and no more: `conv 64 k 3`, `conv 64 k3 same`."""
+        if type(node) is tree.Name and env.find(node.text) is not MISSING:
+            return False
+        if type(node) is tree.Binary and meant.is_arrow(node, self.expressions.catalog):
+            self.report("bad-argument", "`>` compares two numbers", node, env, help="an arrow is written `->`")
+            return True
+        if help := meant.lone_word(node, signature):
+            text = env.source.text[node.start : node.end]
+            self.report("bad-argument", f"{word} takes no `{text}` by itself", node, env, help=help)
+            return True
+        if type(node) is not tree.Name:
             return False
         field = signature.find(node.text)
         if field is None or not field.letter:
@@ -307,7 +316,7 @@ class Binder:
         takes = [a.name for a in signature.positional]
         help: str | None = meant.options(signature)
         if not in_default:
-            help = meant.by_place(signature, [each.value for each, _ in plan.extras[number:]]) or help
+            help = meant.by_place(signature, [each.value for each, _ in plan.extras[number:]], plan.places) or help
             first = plan.places.get("channels")
             if first is not None and isinstance(first[0].value, tree.Size) and "k" in signature.letters:
                 sizes = "x".join(map(str, first[0].value.extents))
@@ -319,14 +328,20 @@ class Binder:
         elif isinstance(value, LayerValue | BlockValue | Partial):
             message = f"{cls.word} cannot take {describe(value)} as an argument"
             help = f"put `->` before it: `-> {env.source.text[argument.start : argument.end]}`"
+        elif isinstance(argument.value, tree.List) and (cls.inputs[1] is None or cls.inputs[1] > 1):
+            message = f"{cls.word} takes values, not a list of them"
+            listed = env.source.text[argument.value.start + 1 : argument.value.end - 1].strip()
+            help = f"they stand side by side: `{cls.word}({listed})`"
         elif not takes:
             message = f"{cls.word} takes no argument by place"
         else:
             message = f"{cls.word} takes {_counted(len(takes), 'argument')} by place ({', '.join(takes)})"
         self.report("extra-argument", message, argument, env, help=help)
 
-    def unknown_option(self, word: str, signature: Signature, name: tree.Name, env: Env) -> None:
-        help = meant.option(name.text, signature)
+    def unknown_option(
+        self, word: str, signature: Signature, name: tree.Name, value: tree.Expression, env: Env
+    ) -> None:
+        help = meant.option(name.text, value, signature, self.expressions.catalog)
         self.report("unknown-option", f"{word} has no option `{name.text}`", name, env, help=help)
 
     def validated(

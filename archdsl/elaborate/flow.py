@@ -412,6 +412,7 @@ class Walker:
                 help = f"only what is named can be used again: `... as {name.text}`" if labels else None
                 if path[0].isdigit() and self.catalog.find(name.text) is not None:
                     help = f"a number begins with a digit: `{name.text} 0.{path}`"
+                help = help or meant.module_of_a_library(name.text)
                 self.report(
                     "unknown-name", f"nothing here is called `{name.text}`", name, env, labels=labels, help=help
                 )

@@ -28,7 +28,7 @@ from archdsl.layers.call import Call
 from archdsl.layers.geometry import Tiles
 from archdsl.layers.merge import listed
 from archdsl.layers.operations import softmax, sums, unit_length
-from archdsl.layers.tensor import Kind, Tensor, agree, division, divisors, product
+from archdsl.layers.tensor import Kind, Tensor, agree, division, divisors, product, what_divides
 
 _BIAS_FEATURES = 512
 """The hidden features of the network that gives the position biases of Swin Transformer V2."""
@@ -53,7 +53,7 @@ class _Attention(Layer):
                 f"{self.heads} heads do not divide {features} features",
                 parameter="heads",
                 notes=(division(features, self.heads),),
-                help=f"{near} divides {features}",
+                help=what_divides(features, near),
             )
 
 

@@ -50,10 +50,14 @@ def number(value: object) -> float:
     return float(value)
 
 
+_LEAST_PERCENTAGE = 2
+"""From which number on a share was meant in percent."""
+
+
 def _share(value: object) -> float:
     share = number(value)
     if not 0 <= share <= 1:
-        context = {"help": f"as a part of 1: `{share / 100:g}`"} if 1 < share <= 100 else {}
+        context = {"help": f"as a part of 1: `{share / 100:g}`"} if _LEAST_PERCENTAGE <= share <= 100 else {}
         raise PydanticCustomError("share", "must be between 0 and 1", context)
     return share
 

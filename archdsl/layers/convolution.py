@@ -32,7 +32,7 @@ from archdsl.layers.call import Call
 from archdsl.layers.geometry import TransposedWindow, Window, outputs
 from archdsl.layers.initialization import Initialization, initializers
 from archdsl.layers.operations import taps_falling_inside
-from archdsl.layers.tensor import AXIS_NAMES, Kind, Tensor, division, divisors
+from archdsl.layers.tensor import AXIS_NAMES, Kind, Tensor, division, divisors, what_divides
 
 
 def _padding(value: object) -> object:
@@ -277,7 +277,7 @@ def groups_problems(layer: Layer, before: int | str, after: int, groups: int) ->
                 f"{groups} groups do not divide {channels} {which} channels",
                 parameter="groups",
                 notes=(division(channels, groups),),
-                help=f"{near} divides {channels}",
+                help=what_divides(channels, near),
             )
 
 

@@ -108,6 +108,11 @@ def divisors(whole: int) -> list[int]:
     return [d for d in range(2, min(whole, 4096) + 1) if whole % d == 0]
 
 
+def what_divides(whole: int, near: int) -> str:
+    """The help for a number that does not divide another, where `near` does: of a prime there is little to choose."""
+    return f"only 1 and {whole} divide {whole}" if divisors(whole) == [whole] else f"{near} divides {whole}"
+
+
 def agree(a: Size, b: Size) -> bool:
     """Whether two sizes may be the same: equal numbers, or at least one that is not a number."""
     return a == b or not (isinstance(a, int) and isinstance(b, int))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence, Set
 from typing import NamedTuple
 
+from archdsl.syntax import foreign
 from archdsl.syntax.tokens import Token, shown
 
 _DEFINITION_WORDS = {"USE", "NET", "BLOCK"}
@@ -62,21 +63,26 @@ def _written_small(text: str) -> str:
     """What a word with a capital was most likely meant to be."""
     if text in ("True", "False"):
         return f"write `{'yes' if text == 'True' else 'no'}`"
-    small = text.lower()
-    if small[-2:] in ("1d", "2d", "3d") and len(small) > 2:
-        return f"names are written small, and the rank follows the map: `{shown(small[:-2])}`"
-    return f"names are written small: `{shown(small)}`"
+    return foreign.small(text)
 
 
 def describe(place: Place) -> tuple[str, str | None]:
     """The message and the help for a token that cannot stand where it does."""
     token, previous, kinds = place.token, place.previous, place.kinds
     found = _found(token)
+    if ends_in_percent(place.begun) and token.type != "NUMBER":
+        share = f"{float(place.begun[-2].text) / 100:g}"
+        return (
+            "`%` is the rest of a division, and nothing stands behind it",
+            f"a part is written as one of 1: `{share}`",
+        )
     if token.type == "CAPITAL" and token.text in "KMGT" and previous is not None and previous.type == "NUMBER":
         return (
             f"{found} cannot follow `{shown(previous.text)}`",
             f"a scale has no space before it: `{shown(previous.text)}{token.text}`",
         )
+    if token.type == "CAPITAL" and token.text in foreign.MODULES and _is(place.following, "DOT"):
+        return f"{found} begins with a capital letter", foreign.alone(token.text)
     if token.type == "CAPITAL":
         return f"{found} begins with a capital letter", _written_small(token.text)
     if token.type == "ELSE":
@@ -117,6 +123,17 @@ def leads_nowhere(previous: Token, token: Token) -> bool:
     """Whether a sign that joins two elements stands before what ends a body, a bracket or a branch."""
     ends = {"ARROW": ("RBRACE", "RPAR", "BAR", "$END"), "BAR": ("RBRACE", "RPAR", "$END")}
     return token.type in ends.get(previous.type, ())
+
+
+def ends_in_percent(begun: Sequence[Token]) -> bool:
+    """Whether what has been read so far ends in a number of percent: `dropout 50%`."""
+    return (
+        len(begun) > 1 and begun[-1].type == "PERCENT" and begun[-2].type == "NUMBER" and _is_percentage(begun[-2].text)
+    )
+
+
+def _is_percentage(text: str) -> bool:
+    return text.replace(".", "", 1).isdigit() and 0 < float(text) <= 100
 
 
 def _begins_a_comment(place: Place) -> bool:
@@ -178,8 +195,15 @@ def _advice(place: Place) -> str | None:
         return "branches are separated by `|`"
     if kind == "COMMA" and first == "NAME" and _is(place.following, "NEWLINE"):
         return "leave the `,` out: a new line ends the statement"
-    if kind == "ARROW" and before == "MINUS":
+    if (kind in ("ARROW", "MORE") and before == "MINUS") or (kind == "MORE" and "ARROW" in place.expected):
         return "an arrow is written `->`"
+    if kind == "LPAR" and before == "CAPITAL" and kinds[-3:-1] == ["NAME", "DOT"]:
+        return foreign.small(place.begun[-1].text)
+    if kinds == ["NAME"] and kind in _MERGES and _is(place.following, "NAME"):
+        one, other = shown(place.begun[-1].text), shown(place.following.text)  # type: ignore[union-attr]  # it is one
+        return f"values are put together by a layer: `{one} -> {_MERGES[kind]} {other}`"
+    if help := _advice_on_recipes(place):
+        return help
     if kind == before == "ARROW":
         return "keep one `->`"
     if kind == before == "BAR":
@@ -203,8 +227,15 @@ def _advice(place: Place) -> str | None:
         return "there is no power; multiply"
     if kind == "EQUAL" and (first in ("IF", "EXPECT") or "IF" in kinds):
         return "`==` compares"
+    if first == "INPUT" and kind == "AS" and _is(place.following, "NAME"):
+        shape = shown("".join(token.text for token in place.begun[kinds.index("INPUT") + 1 :]))
+        named = f"{shown(place.following.text)} : {shape}"  # type: ignore[union-attr]  # it is a name
+        return f"the name of an input stands before its shape: `input {named}`"
     if first == "INPUT" and kind in ("COMMA", "NUMBER", "SIZE", "NAME") and before in ("NUMBER", "SIZE", "CAPITAL"):
         return "the sizes of a shape are joined by x, as in 3x32x32"
+    is_in_call = place.inside("LPAR", "RPAR") and {"COMMA", "RPAR"} <= place.expected and "ARROW" not in place.expected
+    if kind in ("NAME", "NUMBER", "SIZE") and is_in_call:
+        return f"put a `,` between them: `{shown(place.begun[-1].text)}, {shown(token.text)}`"
     if kind == "COLON" and place.inside("LPAR", "RPAR"):
         name = shown(place.begun[-1].text)
         if first in _DEFINITION_WORDS:
@@ -236,6 +267,23 @@ def _advice(place: Place) -> str | None:
     if kind == "ARROW":
         return "elements are put together in a line of their own, inside a `net` or a `block`"
     return "the statement could end here"
+
+
+_MERGES = {"PLUS": "add", "STAR": "mul"}
+"""The layer that does with values what a sign does with numbers."""
+
+
+def _advice_on_recipes(place: Place) -> str | None:
+    """How the lines of a recipe are written: there alone, no number and no arrow could follow what begins a line."""
+    token, kinds = place.token, place.kinds
+    if token.type == "NUMBER" and (kinds == ["NAME"] or kinds[0] == "RECIPE"):
+        return f"what a part is given has a name: `lr={shown(token.text)}`"
+    enclosed = place.inside("LPAR", "RPAR") or place.inside("LSQB", "RSQB")
+    if kinds[0] not in ("NAME", "STRING", "RECIPE") or "ARROW" in place.expected or enclosed:
+        return None
+    if token.type == "COMMA" or (token.type == "NAME" and place.expected == {"EQUAL"}):
+        return "each part stands on a line of its own"
+    return None
 
 
 def _advice_on_numbers(place: Place) -> str | None:

@@ -11,7 +11,7 @@ from archdsl import limits
 from archdsl.diagnostics.model import Diagnostic, error, in_order
 from archdsl.source import Source, Span
 from archdsl.syntax import tree
-from archdsl.syntax.expected import Place, describe, leads_nowhere
+from archdsl.syntax.expected import Place, describe, ends_in_percent, leads_nowhere
 from archdsl.syntax.tables import load_tables
 from archdsl.syntax.tokens import CLOSERS, OPENERS, Scanner, Token, Tokens, scanner, tokenize
 from archdsl.syntax.tree_builder import TreeBuilder, too_deep
@@ -165,8 +165,9 @@ class _Reading:
             return  # a character that could not be read has been reported here
         previous = tokens[at - 1] if at > 0 else None
         following = tokens[at + 1] if at + 1 < len(tokens) else None
+        is_percent = ends_in_percent(tokens[first:at])
         message, help = describe(Place(token, previous, following, tokens[first:at], expected))
-        if previous is not None and leads_nowhere(previous, token):
+        if previous is not None and (leads_nowhere(previous, token) or is_percent):
             span = Span(self.source, previous.start, previous.end)
         elif token.type in ("NEWLINE", "$END") and previous is not None:
             span = Span(self.source, previous.end, previous.end)

@@ -316,6 +316,9 @@ class _Tokenizer:
             message, help = f"`{shown(text)}` is neither a number nor a name", "names begin with a small letter or _"
             if re.fullmatch(r"[0-9]+([xX][0-9]+)+", text):
                 help = f"the sizes of a shape are joined by a small x: `{shown(text.lower())}`"
+            elif re.fullmatch(r"[0-9]+(x([0-9]+|[A-Za-wyz][0-9]*))+", text):
+                open_sizes = "x".join(size.upper() for size in text.split("x"))
+                help = f"a size that is open is a capital letter: `{shown(open_sizes)}`"
             elif re.fullmatch(r"[0-9]+x", text):
                 help = f"a repeat stands behind what it repeats: `( ... ) x{shown(text[:-1])}`"
         elif text == "\r":

@@ -26,6 +26,14 @@ def test_a_clean_spec_is_exit_0(run: Run) -> None:
     assert (ran.code, ran.out, ran.err) == (0, "no errors in 1 network\n", "")
 
 
+@pytest.mark.parametrize("text", ["", "block a { relu }\n"])
+def test_a_file_without_a_network_is_clean_and_told_so(run: Run, folder: Path, text: str) -> None:
+    (folder / "parts.arch").write_text(text)
+    ran = run("check", "parts.arch")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == "no errors, and no network: what a `block` holds is checked where a network uses it\n"
+
+
 def test_findings_are_results_with_exit_1(run: Run) -> None:
     ran = run("check", "bad.arch")
     assert ran.code == 1
