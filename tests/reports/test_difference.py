@@ -115,6 +115,28 @@ def test_a_layer_under_another_name_is_renamed() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("dropout 0.3", "dropout", "dropout 0.3 -> dropout 0.5"),
+        ("dropout", "dropout 0.3", "dropout 0.5 -> dropout 0.3"),
+        ("conv 8 k3 p1 s2", "conv 8 k3 p1", "conv 8 k3 s2 p1 -> conv 8 k3 s1 p1"),
+        ("bn", "bn eps=0.001", "bn eps=1e-05 -> bn eps=0.001"),
+        ("conv 8 bias=no", "conv 8", "conv 8 bias=no -> conv 8 bias=yes"),
+        ("pool 2", "pool 2 s1", "pool 2 -> pool 2 s1"),
+    ],
+)
+def test_both_sides_have_the_argument_that_differs(old: str, new: str, said: str) -> None:
+    """Also where it is the default of one of them, or would not be said of a layer alone."""
+    text = "net a {{\n  input 3x32x32\n  conv 16 k3\n  {}\n}}\n"
+    found = difference(archdsl.parse(text.format(old)), archdsl.parse(text.format(new)))
+    (changed,) = [each for each in found.layers if each.change == "changed"]
+    assert changed.old is not None
+    assert changed.new is not None
+    assert f"{changed.old.text} -> {changed.new.text}" == said
+    assert said in render(found)
+
+
 def test_what_comes_with_a_module_is_one_line() -> None:
     text = render(difference(archdsl.load("resnet18"), archdsl.load("resnet34")))
     lines = [line.split() for line in text.splitlines()]
