@@ -22,8 +22,12 @@ LEVELS = ("#F5F7F9", "#FFFFFF")
 FROZEN = "frozen"
 """What stands at the outermost parts of which nothing trains."""
 SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "maximum": "max", "minimum": "min"}
-NARROW, HALF = 15, 58
-"""The characters of a line of a cluster's title, and the points left for it beside the middle."""
+HALF = 66
+"""The points beside the middle of a cluster that are left for its title."""
+WIDTHS = dict.fromkeys("ijl,. :;|'", 0.32) | dict.fromkeys("()[]trf/-", 0.4) | dict.fromkeys("=+<>~wmMW", 0.9)
+"""The letters that are not of the usual width, in sizes of the font."""
+BOLD = 1.12
+"""How much wider bold letters are."""
 LONGEST = 56
 """Longer texts are cut."""
 
@@ -92,24 +96,44 @@ def _draw(
             inner.attr(
                 label=f"<{_title(part, marks)}>", style="rounded,filled,dashed" if part.note else "rounded,filled",
                 fillcolor=LEVELS[level % 2], color=LINE if part.note else SOFT, penwidth="0.9",
-                labeljust="l", margin="12", tooltip=_plain(_told(part)),
+                labeljust="l", margin="18", tooltip=_plain(_told(part)),
             )  # fmt: skip
             _draw(inner, part.parts, paint, level + 1, prefix, frozen or part.cost.is_frozen)
 
 
 def _title(cluster: Cluster, marks: list[str]) -> str:
-    """Short lines at the left, so that what flows into the first box passes beside them; the repeat at the right."""
-    call = textwrap.wrap(_cut(cluster.call), NARROW, break_long_words=False, break_on_hyphens=False)
-    lines = [_font(line, GREY, 8) for line in (*call, *marks) if line]
-    left = "".join(
-        f'{line}<BR ALIGN="LEFT"/>' for line in [f'<FONT POINT-SIZE="10"><B>{_text(cluster.title)}</B></FONT>', *lines]
-    )
-    right = "".join(_times(cluster.repeat))
+    """Short lines in the left of two equal halves, so that what flows into the first box passes beside them."""
+    is_large = _width(cluster.title, 10 * BOLD) <= HALF
+    size = 10 if is_large else 8
+    title = [cluster.title] if is_large else [*_wrapped(cluster.title, r"(?<=[._])", size * BOLD)]
+    call = _wrapped(_cut(cluster.call), r"(?<=[(\[ ])|(?<==)(?=\")", 8)
+    lines = [
+        *(f'<FONT POINT-SIZE="{size}"><B>{_text(line)}</B></FONT>' for line in title),
+        *_times(cluster.repeat, 9),
+        *(_font(line, GREY, 8) for line in (*call, *marks) if line),
+    ]
+    left = "".join([f'{line}<BR ALIGN="LEFT"/>' for line in lines])
+    half = max(HALF, *(round(_width(line, size * BOLD)) for line in title))
     return (
         '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>'
-        f'<TD ALIGN="LEFT" BALIGN="LEFT" WIDTH="{HALF}">{left}</TD>'
-        f'<TD ALIGN="RIGHT" VALIGN="TOP" WIDTH="{HALF}">{right}</TD></TR></TABLE>'
+        f'<TD ALIGN="LEFT" BALIGN="LEFT" WIDTH="{half}">{left}</TD><TD WIDTH="{half}"></TD></TR></TABLE>'
     )
+
+
+def _wrapped(text: str, between: str, size: float) -> Iterator[str]:
+    """A text in lines that have room beside the middle, broken at places that a pattern describes."""
+    line = ""
+    for part in re.split(between, text):
+        if line and _width((line + part).rstrip(), size) > HALF:
+            yield line.rstrip()
+            line = ""
+        line += part
+    yield line.rstrip()
+
+
+def _width(text: str, size: float) -> float:
+    """About how many points wide a text is in the widest of the fonts."""
+    return size * sum([WIDTHS.get(letter, 0.63) for letter in text])
 
 
 def _box(box: Box, paint: Paint, marks: list[str]) -> dict[str, str]:
@@ -174,8 +198,8 @@ def _totals(part: Box | Cluster) -> str:
     return f"{engineering(part.cost.parameters)} params · {engineering(part.cost.macs)} MACs"
 
 
-def _times(repeat: int) -> list[str]:
-    return [f"<B>×{repeat}</B>"] if repeat > 1 else []
+def _times(repeat: int, size: int = 11) -> list[str]:
+    return [f'<FONT POINT-SIZE="{size}"><B>×{repeat}</B></FONT>'] if repeat > 1 else []
 
 
 def _small(lines: list[str], color: str) -> str:
