@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from archdsl.diagrams.colors import DARK, WHITE, Paint, text_on
@@ -54,11 +54,11 @@ def dot(scene: Scene, color_by: str = "kind") -> str:
 
 
 def dot_of(scenes: Sequence[tuple[Scene, Paint]]) -> str:
-    """The DOT text of a scene, or of several side by side, each with its colours."""
+    """The DOT text of a scene, or of several side by side under one legend, each with its colours."""
     import graphviz
 
     (scene, paint), *others = scenes
-    label = {} if others else {"label": _header(scene, paint)}
+    label = {"label": _header([_legend_of(paint)] if others else [*_about(scene), _legend_of(paint)])}
     graph = graphviz.Digraph(re.sub(r"\W", "_", scene.name, flags=re.ASCII), graph_attr=GRAPH | label)
     graph.node_attr, graph.edge_attr = NODE, EDGE
     for number, (scene, paint) in enumerate(scenes):
@@ -66,7 +66,7 @@ def dot_of(scenes: Sequence[tuple[Scene, Paint]]) -> str:
             _fill(graph, scene, paint, "")
             continue
         with graph.subgraph(name=f"cluster_side_{number}") as side:
-            side.attr(label=_header(scene, paint), penwidth="0", margin="16")
+            side.attr(label=_header(_about(scene)), penwidth="0", margin="16")
             _fill(side, scene, paint, f"side_{number}_")
     return str(graph.source)
 
@@ -143,7 +143,7 @@ def _box(box: Box, paint: Paint, marks: list[str]) -> dict[str, str]:
         size = "0.27" if len(sign) == 1 else "0.36" if len(sign) <= 4 else "0.5"
         small = {} if len(sign) == 1 else {"fontsize": "8"}
         return tooltip | small | {
-            "label": f"<{_text(_cut(sign, 8))}>", "shape": "circle", "style": "filled", "fillcolor": WHITE,
+            "label": f"<{_text(_cut(sign, 8))}>", "shape": "circle", "style": "filled", "fillcolor": paint.merge(box),
             "fixedsize": "true", "width": size, "height": size, "margin": "0",
         }  # fmt: skip
     if box.kind in ("input", "output"):
@@ -165,15 +165,22 @@ def _box(box: Box, paint: Paint, marks: list[str]) -> dict[str, str]:
     return tooltip | more | {"label": f"<{label}>", "fillcolor": fill, "fontcolor": color}
 
 
-def _header(scene: Scene, paint: Paint) -> str:
+def _about(scene: Scene) -> Iterator[str]:
     cost = scene.cost
+    yield f'<FONT POINT-SIZE="18"><B>{_text(_cut(scene.name))}</B></FONT>'
     numbers = f"{engineering(cost.parameters)} parameters  ·  {engineering(cost.macs)} MACs"
-    rows = [f'<FONT POINT-SIZE="18"><B>{_text(_cut(scene.name))}</B></FONT>']
-    rows += [_font(line, GREY) for line in (*textwrap.wrap(_cut(scene.doc, 130), 66), numbers)]
-    if legend := "".join(_legend(paint)):
-        rows.append(f'<TABLE BORDER="0" CELLSPACING="4" CELLPADDING="1">{legend}</TABLE>')
-    cells = "".join(f"<TR><TD>{row}</TD></TR>" for row in rows)
-    return f'<<TABLE BORDER="0" CELLSPACING="1" CELLPADDING="2">{cells}</TABLE>>'
+    for line in (*textwrap.wrap(_cut(scene.doc, 130), 66), numbers):
+        yield _font(line, GREY)
+
+
+def _header(rows: Iterable[str]) -> str:
+    cells = "".join([f"<TR><TD>{row}</TD></TR>" for row in rows if row])
+    return f'<<TABLE BORDER="0" CELLSPACING="1" CELLPADDING="2">{cells or "<TR><TD></TD></TR>"}</TABLE>>'
+
+
+def _legend_of(paint: Paint) -> str:
+    rows = "".join(_legend(paint))
+    return rows and f'<TABLE BORDER="0" CELLSPACING="4" CELLPADDING="1">{rows}</TABLE>'
 
 
 def _legend(paint: Paint) -> Iterator[str]:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Literal
 
 from archdsl import limits
 from archdsl.collector import paused
-from archdsl.diagrams.parts import OUTSIDE, Part, Parts
+from archdsl.diagrams.parts import OUTSIDE, UNMARKED, Marks, Part, Parts
 from archdsl.reports.numbers import clean, first_line
 
 if TYPE_CHECKING:
     from archdsl.analyses.fields import Field
-    from archdsl.graph import Activation
+    from archdsl.graph import Activation, Node
     from archdsl.layers.tensor import Tensor
     from archdsl.network import Network
 
@@ -106,8 +106,10 @@ def _boxes(parts: Sequence[Box | Cluster]) -> Iterator[Box]:
             yield from _boxes(part.parts)
 
 
-def scene(network: Network, depth: int | None = None) -> Scene:
+def scene(network: Network, depth: int | None = None, marks: Marks = UNMARKED) -> Scene:
     """The scene of a network, with modules opened down to `depth`; without one, as far as it stays readable.
+
+    Where layers are marked, modules are opened for those that differ in it.
 
     Raises:
         ValueError: for a depth below 0, and for more boxes than Graphviz could lay out.
@@ -115,7 +117,7 @@ def scene(network: Network, depth: int | None = None) -> Scene:
     if depth is not None and depth < 0:
         raise ValueError(f"depth must be at least 0, got {depth}")
     with paused():
-        parts = Parts(network.graph)
+        parts = Parts(network.graph, marks)
         if depth is None:
             readable = takewhile(lambda deeper: _count(parts, deeper) <= READABLE, range(1, parts.nesting + 1))
             depth = max(readable, default=0)
@@ -130,7 +132,7 @@ def _count(parts: Parts, depth: int) -> int:
 
     def inside(part: Part, level: int) -> int:
         runs = parts.runs(part)
-        return sum(inside(run[0], level + 1) if run[0].activation and level < depth else 1 for run in runs)
+        return sum(inside(run[0], level + 1) if parts.opens(run[0]) and level < depth else 1 for run in runs)
 
     return inside(parts.root, 0) + len(parts.graph.outputs)
 
@@ -181,7 +183,7 @@ class _Building:
                 for copy in range(len(run))
             ]
             first += len(run)
-            opened = run[0].activation is not None and level < self.depth
+            opened = self.parts.opens(run[0]) and level < self.depth
             yield self.cluster(inner, run, level) if opened else self.box(inner, run)
 
     def cluster(self, copies: _Copies, run: list[Part], level: int) -> Cluster:
@@ -210,8 +212,8 @@ class _Building:
             last = activation.outputs[0].node if len(copies) == 1 and activation.outputs else last
         else:
             kind, family = {"merge": "merge", "input": "input"}.get(head.layer.family, "layers"), head.layer.family
-            title = clean(head.name) if kind == "input" else clean(self.graph.applied[head.index].text)
-            lines = tuple(clean(self.graph.applied[node.index].text) for node in rows[1:])
+            title = clean(head.name) if kind == "input" else self.text(head)
+            lines = tuple(map(self.text, rows[1:]))
             path, doc = head.path, ""
             reused = head.reused and not self.graph.activations[head.activation].reused
         result = Box(
@@ -233,6 +235,9 @@ class _Building:
             for number in part.nodes:
                 self.box_of[number], self.trails[number] = result, trail
         return result
+
+    def text(self, node: Node) -> str:
+        return clean(self.parts.marks.texts.get(node.index, self.graph.applied[node.index].text))
 
     def begins_again(self, activation: Activation) -> bool:
         """Whether it is a later use of a shared module, and not merely inside of one."""

@@ -168,6 +168,51 @@ def test_the_picture_shows_both_networks(tmp_path: Path) -> None:
         draw_changes(old, new, tmp_path / "a.txt")
 
 
+def picture_of(old: str, new: str, tmp_path: Path) -> str:
+    names = ("HEAD:a.arch", "a.arch")
+    file = draw_changes(archdsl.parse(old), archdsl.parse(new), tmp_path / "a.dot", names=names)
+    return file.read_text(encoding="utf-8")
+
+
+def node_of(text: str, name: str) -> str:
+    """The line of the DOT text that describes a box."""
+    (line,) = [line for line in text.splitlines() if line.strip().replace('"', "", 2).startswith(f"{name} [label=<")]
+    return line
+
+
+def test_the_sides_have_their_names_and_one_legend_of_what_is_there(tmp_path: Path) -> None:
+    text = picture_of(OLD, OLD.replace("pool 2\n  flatten", "pool 3\n  flatten"), tmp_path)
+    assert text.count("old: HEAD:a.arch") == 1
+    assert text.count("new: a.arch") == 1
+    _, *sides = text.split("subgraph cluster_side_")
+    assert text.count(">changed<") == 1
+    assert not any(f">{word}<" in text for word in ("added", "removed", "renamed", "changed in part"))
+    assert not any(">changed<" in side for side in sides)
+
+
+def test_only_the_layer_that_changed_is_painted(tmp_path: Path) -> None:
+    """Though it would stand in one box with those before it."""
+    text = "net a {{\n  input 3x8x8\n  conv 8 -> relu -> {} -> relu\n}}\n"
+    text = picture_of(text.format("dropout 0.3"), text.format("dropout"), tmp_path)
+    for side, argument in (("side_0", "0.3"), ("side_1", "0.5")):
+        assert FILLS["changed"] in node_of(text, f"{side}_dropout1")
+        assert f"dropout {argument}" in node_of(text, f"{side}_dropout1")
+        assert FILLS["changed"] not in node_of(text, f"{side}_conv1")
+        assert "relu" in node_of(text, f"{side}_relu2")
+
+
+def test_modules_in_which_nothing_changed_are_one_box_each(tmp_path: Path) -> None:
+    text = "net a {{\n  input 3x64x64\n  pretrained resnet50(until=layer4) as body\n  gap -> {} -> fc 5 as head\n}}\n"
+    text = picture_of(text.format("dropout 0.3 -> flatten"), text.format("dropout 0.4 -> flatten"), tmp_path)
+    assert "side_0_body" in text
+    assert "body.layer1" not in text
+    old = "block b(k, d) {{ conv 8 k=k p=1 -> relu -> dropout d }}\nnet a {{\n  input 3x9x9\n  b(3, 0.1)\n  {}\n}}\n"
+    text = picture_of(old.format("b(3, 0.1)"), old.format("b(3, 0.2)"), tmp_path)
+    assert "b1.conv1" not in text
+    assert "b2.conv1" in text
+    assert FILLS["changed"] in node_of(text, "side_1_b2.dropout1")
+
+
 # ---------------------------------------------------------------- the command
 
 
