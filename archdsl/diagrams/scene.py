@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Literal
 from archdsl import limits
 from archdsl.collector import paused
 from archdsl.diagrams.parts import OUTSIDE, UNMARKED, Marks, Part, Parts
-from archdsl.reports.numbers import clean, first_line
+from archdsl.graph import Value
+from archdsl.reports.build import dims_of
+from archdsl.reports.numbers import UNKNOWN, clean, first_line
+from archdsl.reports.numbers import shape as written
 
 if TYPE_CHECKING:
     from archdsl.analyses.fields import Field
     from archdsl.graph import Activation, Node
-    from archdsl.layers.tensor import Tensor
     from archdsl.network import Network
 
+SHORT = 36
+"""A shape with formulas is shown if it has no more letters; else open sizes are `?`."""
 READABLE = 60
 """Modules are opened by default as long as no more boxes than this come of it."""
 
@@ -156,7 +160,7 @@ class _Building:
         self.box_of: dict[int, Box] = {}
         self.trails: dict[int, _Trail] = {}
         self.inflows: dict[str, set[str]] = {}
-        self.shapes: dict[Tensor, str] = {}
+        self.shapes: dict[Value, str] = {}
         self.ids: set[str] = set()
         self.run = 0
 
@@ -223,7 +227,7 @@ class _Building:
             lines,
             family,
             clean(path if activation or len(rows) == 1 else f"{path} … {rows[-1].name}"),
-            self.shape(self.graph.applied[last].outputs),
+            self.shape([Value(last, number) for number in range(len(self.graph.applied[last].outputs))]),
             covered,
             len(run),
             self.cost(part for part, _ in copies),
@@ -246,7 +250,7 @@ class _Building:
 
     def output(self, number: int) -> Box:
         output = self.graph.outputs[number]
-        shape, note = clean(str(self.graph.tensor(output.value))), "when training" if output.training_only else ""
+        shape, note = self.shape([output.value]), "when training" if output.training_only else ""
         name = clean(output.name)
         return Box(self.id(output.name), "output", name, (), "output", name, shape, (), 1, Cost(0, 0), None, note)
 
@@ -260,7 +264,7 @@ class _Building:
             b = self.box_of[target] if target > OUTSIDE else outputs[OUTSIDE - target]
             if a is b or (target > OUTSIDE and self.wraps(value.node, target)):
                 continue
-            shape = self.shape([self.graph.tensor(value)])
+            shape = self.shape([value])
             if (a.id, b.id, shape) in drawn:
                 continue
             drawn.add((a.id, b.id, shape))
@@ -288,14 +292,17 @@ class _Building:
         """The shapes that flow into a box."""
         if box.id not in self.inflows:
             values = (v for n in box.nodes for v in self.graph.nodes[n].inputs if self.box_of[v.node] is not box)
-            self.inflows[box.id] = {self.shape([self.graph.tensor(value)]) for value in values}
+            self.inflows[box.id] = {self.shape([value]) for value in values}
         return self.inflows[box.id]
 
-    def shape(self, tensors: Sequence[Tensor]) -> str:
-        for tensor in tensors:
-            if tensor not in self.shapes:
-                self.shapes[tensor] = clean(str(tensor))
-        return ", ".join([self.shapes[tensor] for tensor in tensors])
+    def shape(self, values: Sequence[Value]) -> str:
+        """The sizes of values; those that follow from an open size as formulas, where these are short."""
+        for value in values:
+            if value not in self.shapes:
+                plain = clean(str(self.graph.tensor(value)))
+                known = written(dims_of(self.network, value)) if UNKNOWN in plain else plain
+                self.shapes[value] = known if len(known) <= SHORT else plain
+        return ", ".join([self.shapes[value] for value in values])
 
     def cost(self, parts: Iterable[Part]) -> Cost:
         parameters = trainable = macs = unknown = 0
