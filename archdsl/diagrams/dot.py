@@ -108,7 +108,7 @@ def _title(cluster: Cluster, marks: list[str]) -> str:
     title = [cluster.title] if is_large else [*_wrapped(cluster.title, r"(?<=[._])", size * BOLD)]
     call = _wrapped(_cut(cluster.call), r"(?<=[(\[ ])|(?<==)(?=\")", 8)
     lines = [
-        *(f'<FONT POINT-SIZE="{size}"><B>{_text(line)}</B></FONT>' for line in title),
+        *(f'<FONT POINT-SIZE="{size}"><B>{escaped(line)}</B></FONT>' for line in title),
         *_times(cluster.repeat, 9),
         *(_font(line, GREY, 8) for line in (*call, *marks) if line),
     ]
@@ -143,12 +143,12 @@ def _box(box: Box, paint: Paint, marks: list[str]) -> dict[str, str]:
         size = "0.27" if len(sign) == 1 else "0.36" if len(sign) <= 4 else "0.5"
         small = {} if len(sign) == 1 else {"fontsize": "8"}
         return tooltip | small | {
-            "label": f"<{_text(_cut(sign, 8))}>", "shape": "circle", "style": "filled", "fillcolor": paint.merge(box),
+            "label": f"<{escaped(_cut(sign, 8))}>", "shape": "circle", "style": "filled", "fillcolor": paint.merge(box),
             "fixedsize": "true", "width": size, "height": size, "margin": "0",
         }  # fmt: skip
     if box.kind in ("input", "output"):
         fill = DARK if box.kind == "input" else WHITE
-        label = f"<{_text(box.title)}{_small([box.shape, box.note], '#C5CDD6' if fill == DARK else GREY)}>"
+        label = f"<{escaped(box.title)}{_small([box.shape, box.note], '#C5CDD6' if fill == DARK else GREY)}>"
         style = "filled,dashed" if box.note else "filled"
         return tooltip | {
             "label": label, "shape": "oval", "style": style, "fillcolor": fill, "color": DARK,
@@ -158,7 +158,7 @@ def _box(box: Box, paint: Paint, marks: list[str]) -> dict[str, str]:
     color = text_on(fill)
     below = [" · ".join(box.lines)] if box.kind == "layers" else [*box.lines, _totals(box) if not paint.measure else ""]
     below += [paint.number(box), *marks]
-    title = f"<B>{_text(box.title)}</B>" if box.kind == "module" else _text(_cut(box.title))
+    title = f"<B>{escaped(box.title)}</B>" if box.kind == "module" else escaped(_cut(box.title))
     label = "  ".join([title, *_times(box.repeat)]) + _small(below, color if paint.measure else INNER)
     more: dict[str, str] = {"peripheries": "2"} if box.kind == "module" and box.repeat > 1 else {}
     more |= {"style": "rounded,filled,dashed"} if box.note else {}
@@ -167,7 +167,7 @@ def _box(box: Box, paint: Paint, marks: list[str]) -> dict[str, str]:
 
 def _about(scene: Scene) -> Iterator[str]:
     cost = scene.cost
-    yield f'<FONT POINT-SIZE="18"><B>{_text(_cut(scene.name))}</B></FONT>'
+    yield f'<FONT POINT-SIZE="18"><B>{escaped(_cut(scene.name))}</B></FONT>'
     numbers = f"{engineering(cost.parameters)} parameters  ·  {engineering(cost.macs)} MACs"
     for line in (*textwrap.wrap(_cut(scene.doc, 130), 66), numbers):
         yield _font(line, GREY)
@@ -214,14 +214,14 @@ def _small(lines: list[str], color: str) -> str:
 
 
 def _font(text: str, color: str, size: int = 9) -> str:
-    return f'<FONT POINT-SIZE="{size}" COLOR="{color}">{_text(text)}</FONT>'
+    return f'<FONT POINT-SIZE="{size}" COLOR="{color}">{escaped(text)}</FONT>'
 
 
 def _cut(text: str, length: int = LONGEST) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
     """The text for a label in Graphviz's HTML."""
     return html.escape(_inert(text)).replace("\\", "&#92;")
 

@@ -55,9 +55,7 @@ class LayerReport(Record):
     macs: Annotated[int | None, Field(description="multiply-accumulates for one sample; null where a size is open")]
     field: Annotated[
         FieldReport | None,
-        Field(
-            description="the local receptive field; null where positions have none, or no one field (the table says mixed)"
-        ),
+        Field(description="the local receptive field; null where a position has no one field (the table says mixed)"),
     ]
     everywhere: Annotated[str | None, Field(description="the layer by which the whole input has its say, if it has")]
     line: Annotated[int, Field(description="line of the spec")]
