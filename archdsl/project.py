@@ -344,7 +344,7 @@ def bundle(module: Module) -> Bundle:
             elif owner is not None and each.carried is not None and name not in _own_names(each):
                 pretrained[name] = number(owner)  # it was given to a text that was carried before
     texts = [
-        Text(_name(each), each.source.text, _is_shipped(each), {k: number(used) for k, used in each.links.items()})
+        Text(_name(each), each.source.text, is_shipped(each), {k: number(used) for k, used in each.links.items()})
         for each in order
     ]
     return Bundle(tuple(texts), pretrained)
@@ -363,7 +363,8 @@ def _name(module: Module) -> str:
     return module.carried.name if module.carried else Path(module.source.name).name
 
 
-def _is_shipped(module: Module) -> bool:
+def is_shipped(module: Module) -> bool:
+    """Whether a file comes with this package, and is not the reader's own."""
     if module.carried is not None:
         return module.carried.ships
     return module.path is not None and module.path.is_relative_to(specs_folder().resolve())
@@ -461,6 +462,14 @@ def ships(name: str, module: Module) -> bool:
     if path is None or folder is None or path.name != Path(module.source.name).name:
         return False
     return Path(folder).resolve() == path.parent.resolve()
+
+
+def opened_by_name(source: Source) -> Module | None:
+    """The shipped file that a text is from, if it is from one."""
+    if source.folder is None or Path(source.folder).resolve() != specs_folder().resolve():
+        return None
+    path = specs_folder() / source.name
+    return open_shipped(path) if path in shipped().values() else None
 
 
 @cache

@@ -94,9 +94,10 @@ warning[dropped-pixels]: pool leaves out the last 1 of 28 positions along height
 ```
 
 A place in the text has one finding of a rule, however many layers and networks it becomes; the numbers are those of
-the first. Where a size is open, rules that need it say nothing; `--input` gives it one. Exit codes are those of
-`check`: 0 clean, 1 findings, 2 wrong usage, which a broken configuration is. `--format json`, `github` and `sarif`
-are for programs, and in Python it is `net.lint()`. The specs that ship are clean, or say in a comment why not.
+the first. What is found in a network that ships and stands in yours is told at your line that brings it in, with a note
+of where it is written. Where a size is open, rules that need it say nothing; `--input` gives it one. Exit codes are
+those of `check`: 0 clean, 1 findings, 2 wrong usage, which a broken configuration is. `--format json`, `github` and
+`sarif` are for programs, and in Python it is `net.lint()`. The specs that ship are clean, or say in a comment why not.
 
 ## Fixes
 

@@ -65,7 +65,7 @@ def command(
             names = (before, after) if is_one else (_named(before, old_name), _named(after, new_name))
             found.append(difference(ours, theirs, *names))
             if output is not None:
-                _draw(ours, theirs, output)
+                _draw(ours, theirs, output, names)
         gone = [_named(before, name) for name in olds if name not in news and not is_one]
         come = [_named(after, name) for name in news if name not in olds and not is_one]
     if format == "json":
@@ -85,12 +85,12 @@ def _named(spec: str, name: str) -> str:
     return spec if spec.endswith(f"::{name}") else f"{spec}::{name}"
 
 
-def _draw(old: Network, new: Network, path: Path) -> None:
+def _draw(old: Network, new: Network, path: Path, names: tuple[str, str]) -> None:
     from archdsl.diagrams.changes import draw_changes
 
     with step("drawing both"):
         try:
-            draw_changes(old, new, path)
+            draw_changes(old, new, path, names=names)
         except ValueError as problem:  # more boxes than anybody could read
             raise ArchError(str(problem)) from None
     note(f"wrote {path}")

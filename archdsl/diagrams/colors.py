@@ -64,6 +64,10 @@ class Paint:
         value = self.measure(box)
         return WHITE if value is None else self._at(value / self.top if self.top else 0)
 
+    def merge(self, box: Box) -> str:
+        """The fill of a circle in which branches meet."""
+        return WHITE
+
     def number(self, box: Box) -> str:
         """What the colour stands for, to be written into the box."""
         if self.measure is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from archdsl.diagrams.colors import DARK, WHITE, Paint, text_on
@@ -22,8 +22,12 @@ LEVELS = ("#F5F7F9", "#FFFFFF")
 FROZEN = "frozen"
 """What stands at the outermost parts of which nothing trains."""
 SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "maximum": "max", "minimum": "min"}
-NARROW, HALF = 15, 58
-"""The characters of a line of a cluster's title, and the points left for it beside the middle."""
+HALF = 66
+"""The points beside the middle of a cluster that are left for its title."""
+WIDTHS = dict.fromkeys("ijl,. :;|'", 0.32) | dict.fromkeys("()[]trf/-", 0.4) | dict.fromkeys("=+<>~wmMW", 0.9)
+"""The letters that are not of the usual width, in sizes of the font."""
+BOLD = 1.12
+"""How much wider bold letters are."""
 LONGEST = 56
 """Longer texts are cut."""
 
@@ -50,11 +54,11 @@ def dot(scene: Scene, color_by: str = "kind") -> str:
 
 
 def dot_of(scenes: Sequence[tuple[Scene, Paint]]) -> str:
-    """The DOT text of a scene, or of several side by side, each with its colours."""
+    """The DOT text of a scene, or of several side by side under one legend, each with its colours."""
     import graphviz
 
     (scene, paint), *others = scenes
-    label = {} if others else {"label": _header(scene, paint)}
+    label = {"label": _header([_legend_of(paint)] if others else [*_about(scene), _legend_of(paint)])}
     graph = graphviz.Digraph(re.sub(r"\W", "_", scene.name, flags=re.ASCII), graph_attr=GRAPH | label)
     graph.node_attr, graph.edge_attr = NODE, EDGE
     for number, (scene, paint) in enumerate(scenes):
@@ -62,7 +66,7 @@ def dot_of(scenes: Sequence[tuple[Scene, Paint]]) -> str:
             _fill(graph, scene, paint, "")
             continue
         with graph.subgraph(name=f"cluster_side_{number}") as side:
-            side.attr(label=_header(scene, paint), penwidth="0", margin="16")
+            side.attr(label=_header(_about(scene)), penwidth="0", margin="16")
             _fill(side, scene, paint, f"side_{number}_")
     return str(graph.source)
 
@@ -92,24 +96,44 @@ def _draw(
             inner.attr(
                 label=f"<{_title(part, marks)}>", style="rounded,filled,dashed" if part.note else "rounded,filled",
                 fillcolor=LEVELS[level % 2], color=LINE if part.note else SOFT, penwidth="0.9",
-                labeljust="l", margin="12", tooltip=_plain(_told(part)),
+                labeljust="l", margin="18", tooltip=_plain(_told(part)),
             )  # fmt: skip
             _draw(inner, part.parts, paint, level + 1, prefix, frozen or part.cost.is_frozen)
 
 
 def _title(cluster: Cluster, marks: list[str]) -> str:
-    """Short lines at the left, so that what flows into the first box passes beside them; the repeat at the right."""
-    call = textwrap.wrap(_cut(cluster.call), NARROW, break_long_words=False, break_on_hyphens=False)
-    lines = [_font(line, GREY, 8) for line in (*call, *marks) if line]
-    left = "".join(
-        f'{line}<BR ALIGN="LEFT"/>' for line in [f'<FONT POINT-SIZE="10"><B>{_text(cluster.title)}</B></FONT>', *lines]
-    )
-    right = "".join(_times(cluster.repeat))
+    """Short lines in the left of two equal halves, so that what flows into the first box passes beside them."""
+    is_large = _width(cluster.title, 10 * BOLD) <= HALF
+    size = 10 if is_large else 8
+    title = [cluster.title] if is_large else [*_wrapped(cluster.title, r"(?<=[._])", size * BOLD)]
+    call = _wrapped(_cut(cluster.call), r"(?<=[(\[ ])|(?<==)(?=\")", 8)
+    lines = [
+        *(f'<FONT POINT-SIZE="{size}"><B>{escaped(line)}</B></FONT>' for line in title),
+        *_times(cluster.repeat, 9),
+        *(_font(line, GREY, 8) for line in (*call, *marks) if line),
+    ]
+    left = "".join([f'{line}<BR ALIGN="LEFT"/>' for line in lines])
+    half = max(HALF, *(round(_width(line, size * BOLD)) for line in title))
     return (
         '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>'
-        f'<TD ALIGN="LEFT" BALIGN="LEFT" WIDTH="{HALF}">{left}</TD>'
-        f'<TD ALIGN="RIGHT" VALIGN="TOP" WIDTH="{HALF}">{right}</TD></TR></TABLE>'
+        f'<TD ALIGN="LEFT" BALIGN="LEFT" WIDTH="{half}">{left}</TD><TD WIDTH="{half}"></TD></TR></TABLE>'
     )
+
+
+def _wrapped(text: str, between: str, size: float) -> Iterator[str]:
+    """A text in lines that have room beside the middle, broken at places that a pattern describes."""
+    line = ""
+    for part in re.split(between, text):
+        if line and _width((line + part).rstrip(), size) > HALF:
+            yield line.rstrip()
+            line = ""
+        line += part
+    yield line.rstrip()
+
+
+def _width(text: str, size: float) -> float:
+    """About how many points wide a text is in the widest of the fonts."""
+    return size * sum([WIDTHS.get(letter, 0.63) for letter in text])
 
 
 def _box(box: Box, paint: Paint, marks: list[str]) -> dict[str, str]:
@@ -119,12 +143,12 @@ def _box(box: Box, paint: Paint, marks: list[str]) -> dict[str, str]:
         size = "0.27" if len(sign) == 1 else "0.36" if len(sign) <= 4 else "0.5"
         small = {} if len(sign) == 1 else {"fontsize": "8"}
         return tooltip | small | {
-            "label": f"<{_text(_cut(sign, 8))}>", "shape": "circle", "style": "filled", "fillcolor": WHITE,
+            "label": f"<{escaped(_cut(sign, 8))}>", "shape": "circle", "style": "filled", "fillcolor": paint.merge(box),
             "fixedsize": "true", "width": size, "height": size, "margin": "0",
         }  # fmt: skip
     if box.kind in ("input", "output"):
         fill = DARK if box.kind == "input" else WHITE
-        label = f"<{_text(box.title)}{_small([box.shape, box.note], '#C5CDD6' if fill == DARK else GREY)}>"
+        label = f"<{escaped(box.title)}{_small([box.shape, box.note], '#C5CDD6' if fill == DARK else GREY)}>"
         style = "filled,dashed" if box.note else "filled"
         return tooltip | {
             "label": label, "shape": "oval", "style": style, "fillcolor": fill, "color": DARK,
@@ -134,22 +158,29 @@ def _box(box: Box, paint: Paint, marks: list[str]) -> dict[str, str]:
     color = text_on(fill)
     below = [" · ".join(box.lines)] if box.kind == "layers" else [*box.lines, _totals(box) if not paint.measure else ""]
     below += [paint.number(box), *marks]
-    title = f"<B>{_text(box.title)}</B>" if box.kind == "module" else _text(_cut(box.title))
+    title = f"<B>{escaped(box.title)}</B>" if box.kind == "module" else escaped(_cut(box.title))
     label = "  ".join([title, *_times(box.repeat)]) + _small(below, color if paint.measure else INNER)
     more: dict[str, str] = {"peripheries": "2"} if box.kind == "module" and box.repeat > 1 else {}
     more |= {"style": "rounded,filled,dashed"} if box.note else {}
     return tooltip | more | {"label": f"<{label}>", "fillcolor": fill, "fontcolor": color}
 
 
-def _header(scene: Scene, paint: Paint) -> str:
+def _about(scene: Scene) -> Iterator[str]:
     cost = scene.cost
+    yield f'<FONT POINT-SIZE="18"><B>{escaped(_cut(scene.name))}</B></FONT>'
     numbers = f"{engineering(cost.parameters)} parameters  ·  {engineering(cost.macs)} MACs"
-    rows = [f'<FONT POINT-SIZE="18"><B>{_text(_cut(scene.name))}</B></FONT>']
-    rows += [_font(line, GREY) for line in (*textwrap.wrap(_cut(scene.doc, 130), 66), numbers)]
-    if legend := "".join(_legend(paint)):
-        rows.append(f'<TABLE BORDER="0" CELLSPACING="4" CELLPADDING="1">{legend}</TABLE>')
-    cells = "".join(f"<TR><TD>{row}</TD></TR>" for row in rows)
-    return f'<<TABLE BORDER="0" CELLSPACING="1" CELLPADDING="2">{cells}</TABLE>>'
+    for line in (*textwrap.wrap(_cut(scene.doc, 130), 66), numbers):
+        yield _font(line, GREY)
+
+
+def _header(rows: Iterable[str]) -> str:
+    cells = "".join([f"<TR><TD>{row}</TD></TR>" for row in rows if row])
+    return f'<<TABLE BORDER="0" CELLSPACING="1" CELLPADDING="2">{cells or "<TR><TD></TD></TR>"}</TABLE>>'
+
+
+def _legend_of(paint: Paint) -> str:
+    rows = "".join(_legend(paint))
+    return rows and f'<TABLE BORDER="0" CELLSPACING="4" CELLPADDING="1">{rows}</TABLE>'
 
 
 def _legend(paint: Paint) -> Iterator[str]:
@@ -174,8 +205,8 @@ def _totals(part: Box | Cluster) -> str:
     return f"{engineering(part.cost.parameters)} params · {engineering(part.cost.macs)} MACs"
 
 
-def _times(repeat: int) -> list[str]:
-    return [f"<B>×{repeat}</B>"] if repeat > 1 else []
+def _times(repeat: int, size: int = 11) -> list[str]:
+    return [f'<FONT POINT-SIZE="{size}"><B>×{repeat}</B></FONT>'] if repeat > 1 else []
 
 
 def _small(lines: list[str], color: str) -> str:
@@ -183,14 +214,14 @@ def _small(lines: list[str], color: str) -> str:
 
 
 def _font(text: str, color: str, size: int = 9) -> str:
-    return f'<FONT POINT-SIZE="{size}" COLOR="{color}">{_text(text)}</FONT>'
+    return f'<FONT POINT-SIZE="{size}" COLOR="{color}">{escaped(text)}</FONT>'
 
 
 def _cut(text: str, length: int = LONGEST) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
     """The text for a label in Graphviz's HTML."""
     return html.escape(_inert(text)).replace("\\", "&#92;")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,27 @@ if TYPE_CHECKING:
 
 FOLLOWERS = frozenset({"normalization", "activation", "regularization", "elementwise"})
 """The families that may stand in one box with the layer before them: one input, and the shape stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What sets layers apart besides what they are, by their numbers: layers of several marks share no box."""
+
+    of: Mapping[int, str]
+    texts: Mapping[int, str]
+    """Another text for some layers than the usual."""
+    plain: frozenset[str | None]
+    """The marks that are not worth opening a module for."""
+    whole: frozenset[str]
+    """Those of which a module is one box, if all its layers have it."""
+
+    def opens(self, nodes: Iterable[int]) -> bool:
+        """Whether a module of these layers is more than one box."""
+        found = {self.of.get(node) for node in nodes}
+        return not (found <= self.plain or (len(found) == 1 and found <= self.whole))
+
+
+UNMARKED = Marks({}, {}, frozenset(), frozenset())
 
 OUTSIDE = -1
 """The consumer of what leaves the network."""
@@ -35,8 +56,8 @@ class Parts:
     A block that has no module of its own leaves its layers to the module around it.
     """
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, marks: Marks = UNMARKED) -> None:
+        self.graph, self.marks = graph, marks
         self.consumers: dict[Value, list[int]] = {}
         self._first_read = [len(graph.nodes)] * len(graph.nodes)
         """For each node the earliest that it takes something from, and the last that takes something from it."""
@@ -76,6 +97,10 @@ class Parts:
                     runs.append([inner])
             self._runs[part] = runs
         return self._runs[part]
+
+    def opens(self, part: Part) -> bool:
+        """Whether a part is a module that may be opened."""
+        return part.activation is not None and (self.marks is UNMARKED or self.marks.opens(part.nodes))
 
     def _tree(self) -> Part:
         graph = self.graph
@@ -121,6 +146,8 @@ class Parts:
         stack = stacks[value.node]
         before = self.graph.nodes[value.node]
         if before.layer.family in ("merge", "input") or before.reused != node.reused:
+            return None
+        if self.marks.of.get(before.index) != self.marks.of.get(node.index):
             return None
         alone = self.consumers[value] == [node.index] and len(self.graph.applied[value.node].outputs) == 1
         return stack if alone and stack[0] in module.parts[-4:] else None
@@ -169,7 +196,9 @@ class Parts:
         if part.activation is None:
             nodes = [self.graph.nodes[n] for n in part.nodes]
             sources = tuple([outer.setdefault(value, len(outer)) for value in nodes[0].inputs])
-            return (tuple([(self._layer(n.index), n.reused, n.index in self._frozen) for n in nodes]), sources)
+            marks = self.marks.of
+            layers = [(self._layer(n.index), n.reused, n.index in self._frozen, marks.get(n.index)) for n in nodes]
+            return (tuple(layers), sources)
         wiring = []
         for inner in part.parts:
             flow = [

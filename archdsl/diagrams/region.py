@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archdsl.diagrams.colors import DARK
-from archdsl.diagrams.dot import FONT, GREY, LINE
+from archdsl.diagrams.dot import FONT, GREY, LINE, escaped
 from archdsl.diagrams.draw import write
 from archdsl.errors import ArchError
 from archdsl.reports.numbers import clean, percent
@@ -53,7 +53,7 @@ def _dot(found: LayerField) -> Iterator[str]:
     text += f", {percent(unit.padding)} of it padding" if unit.padding > 0 else ""
     yield "graph field {"
     yield f'  graph [layout="neato", bgcolor="white", pad="0.3", labelloc="t", fontname="{FONT}", fontcolor="{DARK}",'
-    yield f'    fontsize="12", label="{_quoted(clean(title))}\\n{_quoted(text)}\\n "]'
+    yield f'    fontsize="12", label=<{_label(clean(title), text, found)}>]'
     yield f'  node [shape="box", fixedsize="true", label="", fontname="{FONT}", fontsize="9", fontcolor="{GREY}"]'
     whole = [each.whole for each in boxes]
     inside = [each.inside for each in boxes]
@@ -66,6 +66,26 @@ def _dot(found: LayerField) -> Iterator[str]:
             x, y = _point(spot, scale)
             yield f'  {name} [shape="none", width="0.1", height="0.1", pos="{x:.3f},{y:.3f}!", xlabel="{tip}"]'
     yield "}"
+
+
+def _label(title: str, text: str, found: LayerField) -> str:
+    """The title, and what the colours of that which is there stand for."""
+    unit = found.unit
+    assert unit is not None
+    meant = [(INPUT, "input"), (FIELD, "what it sees of it")]
+    meant += [(PADDING, "padding that it sees")] if unit.padding > 0 else []
+    legend = "".join(
+        f'<TD BGCOLOR="{fill}" WIDTH="16" HEIGHT="10" FIXEDSIZE="TRUE"></TD>'
+        f'<TD ALIGN="LEFT"><FONT POINT-SIZE="9" COLOR="{GREY}">{words}  </FONT></TD>'
+        for fill, words in meant
+    )
+    rows = [
+        escaped(title),
+        escaped(text),
+        f'<TABLE BORDER="0" CELLSPACING="4" CELLPADDING="1"><TR>{legend}</TR></TABLE>',
+    ]
+    cells = "".join([f"<TR><TD>{row}</TD></TR>" for row in rows])
+    return f'<TABLE BORDER="0" CELLSPACING="1" CELLPADDING="2">{cells}</TABLE>'
 
 
 def _size(boxes: Sequence[AxisBox]) -> str:
@@ -94,7 +114,3 @@ def _rectangle(name: str, boxes: Sequence[tuple[int, int]], fill: str, style: st
 def _point(spot: tuple[float, float], scale: float) -> tuple[float, float]:
     """Inches; rows count downwards."""
     return spot[0] * scale, -spot[1] * scale
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')

@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Literal
 
 from archdsl import limits
 from archdsl.collector import paused
-from archdsl.diagrams.parts import OUTSIDE, Part, Parts
-from archdsl.reports.numbers import clean, first_line
+from archdsl.diagrams.parts import OUTSIDE, UNMARKED, Marks, Part, Parts
+from archdsl.graph import Value
+from archdsl.reports.build import dims_of
+from archdsl.reports.numbers import UNKNOWN, clean, first_line
+from archdsl.reports.numbers import shape as written
 
 if TYPE_CHECKING:
     from archdsl.analyses.fields import Field
-    from archdsl.graph import Activation
-    from archdsl.layers.tensor import Tensor
+    from archdsl.graph import Activation, Node
     from archdsl.network import Network
 
+SHORT = 36
+"""A shape with formulas is shown if it has no more letters; else open sizes are `?`."""
 READABLE = 60
 """Modules are opened by default as long as no more boxes than this come of it."""
 
@@ -106,8 +110,10 @@ def _boxes(parts: Sequence[Box | Cluster]) -> Iterator[Box]:
             yield from _boxes(part.parts)
 
 
-def scene(network: Network, depth: int | None = None) -> Scene:
+def scene(network: Network, depth: int | None = None, marks: Marks = UNMARKED) -> Scene:
     """The scene of a network, with modules opened down to `depth`; without one, as far as it stays readable.
+
+    Where layers are marked, modules are opened for those that differ in it.
 
     Raises:
         ValueError: for a depth below 0, and for more boxes than Graphviz could lay out.
@@ -115,7 +121,7 @@ def scene(network: Network, depth: int | None = None) -> Scene:
     if depth is not None and depth < 0:
         raise ValueError(f"depth must be at least 0, got {depth}")
     with paused():
-        parts = Parts(network.graph)
+        parts = Parts(network.graph, marks)
         if depth is None:
             readable = takewhile(lambda deeper: _count(parts, deeper) <= READABLE, range(1, parts.nesting + 1))
             depth = max(readable, default=0)
@@ -130,7 +136,7 @@ def _count(parts: Parts, depth: int) -> int:
 
     def inside(part: Part, level: int) -> int:
         runs = parts.runs(part)
-        return sum(inside(run[0], level + 1) if run[0].activation and level < depth else 1 for run in runs)
+        return sum(inside(run[0], level + 1) if parts.opens(run[0]) and level < depth else 1 for run in runs)
 
     return inside(parts.root, 0) + len(parts.graph.outputs)
 
@@ -154,7 +160,7 @@ class _Building:
         self.box_of: dict[int, Box] = {}
         self.trails: dict[int, _Trail] = {}
         self.inflows: dict[str, set[str]] = {}
-        self.shapes: dict[Tensor, str] = {}
+        self.shapes: dict[Value, str] = {}
         self.ids: set[str] = set()
         self.run = 0
 
@@ -181,7 +187,7 @@ class _Building:
                 for copy in range(len(run))
             ]
             first += len(run)
-            opened = run[0].activation is not None and level < self.depth
+            opened = self.parts.opens(run[0]) and level < self.depth
             yield self.cluster(inner, run, level) if opened else self.box(inner, run)
 
     def cluster(self, copies: _Copies, run: list[Part], level: int) -> Cluster:
@@ -210,8 +216,8 @@ class _Building:
             last = activation.outputs[0].node if len(copies) == 1 and activation.outputs else last
         else:
             kind, family = {"merge": "merge", "input": "input"}.get(head.layer.family, "layers"), head.layer.family
-            title = clean(head.name) if kind == "input" else clean(self.graph.applied[head.index].text)
-            lines = tuple(clean(self.graph.applied[node.index].text) for node in rows[1:])
+            title = clean(head.name) if kind == "input" else self.text(head)
+            lines = tuple(map(self.text, rows[1:]))
             path, doc = head.path, ""
             reused = head.reused and not self.graph.activations[head.activation].reused
         result = Box(
@@ -221,7 +227,7 @@ class _Building:
             lines,
             family,
             clean(path if activation or len(rows) == 1 else f"{path} … {rows[-1].name}"),
-            self.shape(self.graph.applied[last].outputs),
+            self.shape([Value(last, number) for number in range(len(self.graph.applied[last].outputs))]),
             covered,
             len(run),
             self.cost(part for part, _ in copies),
@@ -234,6 +240,9 @@ class _Building:
                 self.box_of[number], self.trails[number] = result, trail
         return result
 
+    def text(self, node: Node) -> str:
+        return clean(self.parts.marks.texts.get(node.index, self.graph.applied[node.index].text))
+
     def begins_again(self, activation: Activation) -> bool:
         """Whether it is a later use of a shared module, and not merely inside of one."""
         around = activation.parent
@@ -241,7 +250,7 @@ class _Building:
 
     def output(self, number: int) -> Box:
         output = self.graph.outputs[number]
-        shape, note = clean(str(self.graph.tensor(output.value))), "when training" if output.training_only else ""
+        shape, note = self.shape([output.value]), "when training" if output.training_only else ""
         name = clean(output.name)
         return Box(self.id(output.name), "output", name, (), "output", name, shape, (), 1, Cost(0, 0), None, note)
 
@@ -255,7 +264,7 @@ class _Building:
             b = self.box_of[target] if target > OUTSIDE else outputs[OUTSIDE - target]
             if a is b or (target > OUTSIDE and self.wraps(value.node, target)):
                 continue
-            shape = self.shape([self.graph.tensor(value)])
+            shape = self.shape([value])
             if (a.id, b.id, shape) in drawn:
                 continue
             drawn.add((a.id, b.id, shape))
@@ -283,14 +292,17 @@ class _Building:
         """The shapes that flow into a box."""
         if box.id not in self.inflows:
             values = (v for n in box.nodes for v in self.graph.nodes[n].inputs if self.box_of[v.node] is not box)
-            self.inflows[box.id] = {self.shape([self.graph.tensor(value)]) for value in values}
+            self.inflows[box.id] = {self.shape([value]) for value in values}
         return self.inflows[box.id]
 
-    def shape(self, tensors: Sequence[Tensor]) -> str:
-        for tensor in tensors:
-            if tensor not in self.shapes:
-                self.shapes[tensor] = clean(str(tensor))
-        return ", ".join([self.shapes[tensor] for tensor in tensors])
+    def shape(self, values: Sequence[Value]) -> str:
+        """The sizes of values; those that follow from an open size as formulas, where these are short."""
+        for value in values:
+            if value not in self.shapes:
+                plain = clean(str(self.graph.tensor(value)))
+                known = written(dims_of(self.network, value)) if UNKNOWN in plain else plain
+                self.shapes[value] = known if len(known) <= SHORT else plain
+        return ", ".join([self.shapes[value] for value in values])
 
     def cost(self, parts: Iterable[Part]) -> Cost:
         parameters = trainable = macs = unknown = 0

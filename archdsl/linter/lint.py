@@ -10,14 +10,16 @@ from archdsl.diagnostics.model import Diagnostic, Fix, in_order, warning
 from archdsl.linter.model import Facts, Finding
 from archdsl.linter.rules import RULES
 from archdsl.linter.switches import Index, Switch, lines_with, read_switches, removed
+from archdsl.project import is_shipped, opened_by_name
 from archdsl.source import Span
 from archdsl.syntax import tree
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from archdsl.graph import Node
+    from archdsl.graph import Graph, Node
     from archdsl.project import Module
+    from archdsl.source import Source
 
 Place: TypeAlias = tuple[str, int, int]
 """A stretch of a text: the name of the source, start and end. A file that two others use is opened for each."""
@@ -28,7 +30,10 @@ class Hit(NamedTuple):
 
     rule: str
     path: str
+    written: Span
+    """Where the node is written."""
     span: Span
+    """Where the reader is told so: the same, or what brings a layer of a shipped file into the reader's own text."""
     finding: Finding
 
 
@@ -48,18 +53,58 @@ def look(name: str, module: Module, facts: Facts, rules: frozenset[str]) -> Look
     """Asks the rules of one network without errors."""
     hits: list[Hit] = []
     nodes = facts.graph.nodes
+    shown = _Shown(name, module, facts.graph)
     with paused():
         for rule in RULES:
             if rule.slug in rules and rule.find is not None:
                 for finding in rule.find(facts):
                     node = nodes[finding.node]
-                    hits.append(Hit(rule.slug, node.path, node.span, finding))
-        return Looked(name, module, tuple(hits), Counter(map(_place, nodes)), rules)
+                    hits.append(Hit(rule.slug, node.path, node.span, shown.span(node), shown.finding(finding)))
+        return Looked(name, module, tuple(hits), Counter([_place(shown.span(node)) for node in nodes]), rules)
 
 
-def _place(node: Node) -> Place:
-    source, start, end = node.span
+def _place(span: Span) -> Place:
+    source, start, end = span
     return source.name, start, end
+
+
+class _Shown:
+    """Where findings are shown: in files that the reader has.
+
+    A layer of a file that ships is shown at what brings it in; if it is such a file that is looked at, at itself.
+    """
+
+    def __init__(self, name: str, module: Module, graph: Graph) -> None:
+        self.activations = graph.activations
+        self.is_shipped = is_shipped(module)
+        self.own = {id(each.source) for each in _files(module) if not is_shipped(each)}
+        definition, owner = module.definitions[name]
+        self.definition = Span(owner.source, definition.name.start, definition.name.end)
+        self.calls: dict[int, Span] = {}
+
+    def is_own(self, span: Span) -> bool:
+        return self.is_shipped or id(span.source) in self.own
+
+    def span(self, node: Node) -> Span:
+        return node.span if self.is_own(node.span) else self.call(node.activation)
+
+    def call(self, index: int) -> Span:
+        """The innermost call around that stands in a file of the reader's, or else the network's name."""
+        if index not in self.calls:
+            activation = self.activations[index]
+            if activation.parent is None:
+                self.calls[index] = self.definition
+            else:
+                self.calls[index] = activation.span if self.is_own(activation.span) else self.call(activation.parent)
+        return self.calls[index]
+
+    def finding(self, finding: Finding) -> Finding:
+        """A finding whose labels stand in the reader's files; the others are told as notes."""
+        kept = tuple([label for label in finding.labels if self.is_own(label.span)])
+        if len(kept) == len(finding.labels):
+            return finding
+        told = [f"{label.span}: {label.text}" for label in finding.labels if label not in kept]
+        return finding._replace(labels=kept, notes=(*finding.notes, *told))
 
 
 def findings(looked: Sequence[Looked], whole: Collection[str] = ()) -> tuple[Diagnostic, ...]:
@@ -75,7 +120,7 @@ def findings(looked: Sequence[Looked], whole: Collection[str] = ()) -> tuple[Dia
         switches = silenced.of(one.module)
         for hit in one.hits:
             if not silenced.silences(hit, switches, named):
-                kept.setdefault((hit.rule, _place_of(hit)), []).append((one.name, hit))
+                kept.setdefault((hit.rule, _place(hit.span)), []).append((one.name, hit))
     standing: Counter[Place] = Counter()
     for one in looked:
         standing.update(one.places)
@@ -96,10 +141,6 @@ def misunderstood(module: Module) -> tuple[Diagnostic, ...]:
     return read_switches(module.parsed).problems
 
 
-def _place_of(hit: Hit) -> Place:
-    return hit.span.source.name, hit.span.start, hit.span.end
-
-
 # ---------------------------------------------------------------- one for each place
 
 
@@ -112,6 +153,9 @@ def _diagnostic(hits: Sequence[tuple[str, Hit]], standing: int, several: bool) -
     _, first = hits[0]
     finding = first.finding
     notes = list(finding.notes)
+    is_inside = first.written != first.span
+    if is_inside:
+        notes.insert(0, f"the layer is {first.path}, written at {first.written}")
     paths = list(dict.fromkeys(hit.path for _, hit in hits))
     networks = list(dict.fromkeys(name for name, _ in hits))
     if len(paths) > 1:
@@ -121,7 +165,8 @@ def _diagnostic(hits: Sequence[tuple[str, Hit]], standing: int, several: bool) -
     elif several:
         notes.append(f"in the network {networks[0]}")
     fix = None
-    if finding.fix is not None and standing == len(hits):  # else it would change what is right elsewhere
+    is_all = standing == len(hits)  # else the fix would change what is right elsewhere
+    if finding.fix is not None and is_all and not is_inside:
         start, end, text = finding.fix
         fix = Fix(Span(first.span.source, start, end), text)
     return warning(
@@ -154,6 +199,7 @@ class _Silenced:
     def __init__(self) -> None:
         self.used: set[_Key] = set()
         self.known: dict[int, dict[str, Index]] = {}
+        self.shipped: dict[str, Index | None] = {}
 
     def of(self, module: Module) -> dict[str, Index]:
         """The switches of a file and of those that it uses, by the names of the sources."""
@@ -161,14 +207,22 @@ class _Silenced:
             self.known[id(module)] = {each.source.name: Index(read_switches(each.parsed)) for each in _files(module)}
         return self.known[id(module)]
 
+    def of_shipped(self, source: Source) -> Index | None:
+        """The switches of a shipped file that a network came from by its name, without a `use`."""
+        if source.name not in self.shipped:
+            module = opened_by_name(source)
+            self.shipped[source.name] = Index(read_switches(module.parsed)) if module else None
+        return self.shipped[source.name]
+
     def silences(self, hit: Hit, switches: Mapping[str, Index], named: frozenset[tuple[str, int]]) -> bool:
         """Whether a finding is switched off; every switch that does so counts as used."""
         found: list[Switch] = []
         for name, offset in named:
             if name in switches:
                 found += switches[name].of_network(hit.rule, offset)
-        if (own := switches.get(hit.span.source.name)) is not None:
-            found += own.at(hit.rule, hit.span)
+        for span in dict.fromkeys((hit.span, hit.written)):
+            if (own := switches.get(span.source.name) or self.of_shipped(span.source)) is not None:
+                found += own.at(hit.rule, span)
         self.used.update(map(_key, found))
         return bool(found)
 

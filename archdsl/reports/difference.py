@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from archdsl.analyses.facts import last_axes
+from archdsl.layers.text import differing, layer_text
 from archdsl.lowering.memory import inference, training
 from archdsl.lowering.modules import planned
 from archdsl.reports.build import dims_of, field_report
@@ -39,7 +40,7 @@ class LayerState(_Model):
     """A layer as it is in one of the two networks."""
 
     path: str
-    text: str = Field(description="the layer with its arguments")
+    text: str = Field(description="the layer with its arguments, and those in which the other network's differs")
     output: Extents
     parameters: int
     macs: int | None
@@ -181,15 +182,16 @@ def _renamed(old: Network, new: Network, gone: list[str], come: list[str]) -> di
 def _layers(old: Network, new: Network, pairs: Sequence[Pair]) -> Iterator[LayerChange]:
     old_modules, new_modules = _modules(old), _modules(new)
     for before, after in pairs:
-        was = None if before is None else _state(old, before)
-        now = None if after is None else _state(new, after)
+        said = differing(before.layer, after.layer) if before and after else frozenset[str]()
+        was = None if before is None else _state(old, before, said)
+        now = None if after is None else _state(new, after, said)
         if was is None or now is None:
             state = now or was
             assert state is not None
             ours, theirs = (new_modules, old_modules) if now else (old_modules, new_modules)
             block = _largest(state.path, ours, theirs)
             yield LayerChange(change="added" if now else "removed", old=was, new=now, block=block)
-        elif (was.text, was.parameters) != (now.text, now.parameters):
+        elif said or (was.text, was.parameters) != (now.text, now.parameters):
             yield LayerChange(change="changed", old=was, new=now, block=None)
         elif was.path != now.path:
             yield LayerChange(change="renamed", old=was, new=now, block=None)
@@ -208,13 +210,13 @@ def _largest(path: str, ours: set[str], theirs: set[str]) -> str | None:
     return next((prefix for prefix in prefixes if prefix in ours and prefix not in theirs), None)
 
 
-def _state(network: Network, node: Node) -> LayerState:
+def _state(network: Network, node: Node, said: frozenset[str]) -> LayerState:
     from archdsl.graph import Value
 
     count, axes = network.counts[node.index], network.fields[node.index].axes
     return LayerState(
         path=node.path,
-        text=network.graph.applied[node.index].text,
+        text=layer_text(node.layer, said) if said else network.graph.applied[node.index].text,
         output=dims_of(network, Value(node.index)),
         parameters=count.parameters,
         macs=count.macs,

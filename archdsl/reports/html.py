@@ -115,7 +115,7 @@ def _cells(row: Row) -> str:
     return (
         f'<span style="--depth:{row.depth}" title="{_text(row.path)}">{label} {words}</span>'
         f"<span>{_text(shapes(row.output, row.outputs))}</span>"
-        f"<span>{_text(field(row.field, row.everywhere))}</span>"
+        f"<span>{_text(field(row.field, row.everywhere, row.output))}</span>"
         f"<span>{thousands(row.parameters)}{_bar(row.parameter_share)}</span>"
         f'<span title="{thousands(row.macs)}">{engineering(row.macs)}{_bar(row.mac_share)}</span>'
     )

@@ -44,7 +44,7 @@ def render(report: Report, depth: int | None = None) -> str:
 def _line(row: Row) -> str:
     words = ", ".join(filter(None, (row.text, row.remark)))
     name = r"\quad " * row.depth + _text(row.label)
-    facts = (_sizes(shapes(row.output, row.outputs)), _text(field(row.field, row.everywhere)))
+    facts = (_sizes(shapes(row.output, row.outputs)), _text(field(row.field, row.everywhere, row.output)))
     counts = ("", "") if row.opened else (thousands(row.parameters), engineering(row.macs))
     return _row((name, _text(words), *facts, *counts))
 

@@ -53,7 +53,7 @@ def _line(row: Row) -> str:
     words = " ".join(filter(None, (name, _code(row.text), f"<i>{escaped(row.remark)}</i>" if row.remark else "")))
     shares = ("", "") if row.opened else (percent(row.parameter_share), percent(row.mac_share))
     cells = (
-        *(words, escaped(shapes(row.output, row.outputs)), escaped(field(row.field, row.everywhere))),
+        *(words, escaped(shapes(row.output, row.outputs)), escaped(field(row.field, row.everywhere, row.output))),
         *(thousands(row.parameters), escaped(shares[0]), engineering(row.macs), escaped(shares[1])),
     )
     return f"| {' | '.join(cells)} |"

@@ -5,6 +5,7 @@ A number that is not known is `?`; zero is `-`, so that the rows that matter sta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from archdsl.diagnostics.escape import printable
@@ -12,6 +13,8 @@ from archdsl.reports.schema import Extents, FieldReport, Port, Totals
 
 UNKNOWN = "?"
 NONE = "-"
+MIXED = "mixed"
+"""Stands for the field of a map whose positions have no one field."""
 
 
 def clean(text: str) -> str:
@@ -94,12 +97,22 @@ def percent(share: float | None) -> str:
 
 
 def shape(extents: Extents) -> str:
-    """Sizes as the language writes them: 64x56x56; formulas in brackets: 64x(H/2)x(W/2)."""
-    return clean("x".join(map(_extent, extents))) or "scalar"
+    """Sizes as the language writes them: 64x56x56; with formulas apart: 64 x H/2 x ceil(W/2)."""
+    between = " x " if any(isinstance(size, str) and not _is_word(size) for size in extents) else "x"
+    return clean(between.join(map(_extent, extents))) or "scalar"
 
 
 def _extent(size: int | str) -> str:
-    return f"({size})" if isinstance(size, str) and not size.isalnum() and size != UNKNOWN else str(size)
+    return f"({size})" if isinstance(size, str) and _SUM.search(_INNER.sub("", size)) else str(size)
+
+
+_INNER = re.compile(r"\((?:[^()]|\([^()]*\))*\)")
+"""What stands in brackets, which may have some inside."""
+_SUM = re.compile(r" [+-] ")
+
+
+def _is_word(size: str) -> bool:
+    return size.isalnum() or size == UNKNOWN
 
 
 def shapes(output: Extents, outputs: Sequence[Extents] = ()) -> str:
@@ -113,10 +126,13 @@ def axes(numbers: Sequence[int | float]) -> str:
     return written[0] if len(set(written)) == 1 else "x".join(written)
 
 
-def field(region: FieldReport | None, everywhere: str | None = None) -> str:
-    """A receptive field and its stride, `43 /4`; `*` says that the whole input has its say as well."""
+def field(region: FieldReport | None, everywhere: str | None = None, output: Extents = ()) -> str:
+    """A receptive field and its stride, `43 /4`; `*` says that the whole input has its say as well.
+
+    Of a map, by its sizes, whose positions have no one field it says so.
+    """
     if region is None:
-        return "all" if everywhere else ""
+        return "all" if everywhere else MIXED if len(output) > 2 else ""
     stride = f" /{axes(region.stride)}" if any(step != 1 for step in region.stride) else ""
     return axes(region.size) + stride + ("*" if everywhere else "")
 

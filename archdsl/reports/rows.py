@@ -8,7 +8,7 @@ from itertools import accumulate, groupby, takewhile
 
 from archdsl.collector import paused
 from archdsl.records import Record, record
-from archdsl.reports.numbers import clean, thousands
+from archdsl.reports.numbers import MIXED, clean, field, thousands
 from archdsl.reports.schema import Extents, FieldReport, LayerReport, Report
 
 
@@ -70,6 +70,8 @@ def footnotes(report: Report, shown: Sequence[Row]) -> Iterator[str]:
     if causes := list(dict.fromkeys(clean(row.everywhere) for row in shown if row.everywhere)):
         others = " and others" if len(causes) > 1 else ""
         yield f"* and all: the whole input has its say, by {causes[0]}{others}"
+    if any(field(row.field, row.everywhere, row.output) == MIXED for row in shown):
+        yield f"{MIXED}: no one field, as what meets there is not in step along the input"
     for asked, letters in _sizes(report).items():
         yield f"{', '.join(letters)}: {clean(asked)}"
     if any(row.macs is None for row in shown):

@@ -54,7 +54,8 @@ class LayerReport(Record):
     buffers: Annotated[int, Field(description="numbers in state_dict() that are not learned")]
     macs: Annotated[int | None, Field(description="multiply-accumulates for one sample; null where a size is open")]
     field: Annotated[
-        FieldReport | None, Field(description="the local receptive field; null where position has no meaning")
+        FieldReport | None,
+        Field(description="the local receptive field; null where a position has no one field (the table says mixed)"),
     ]
     everywhere: Annotated[str | None, Field(description="the layer by which the whole input has its say, if it has")]
     line: Annotated[int, Field(description="line of the spec")]

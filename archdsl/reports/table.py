@@ -102,10 +102,9 @@ def _layers(report: Report, shown: Sequence[Row], width: int, color: bool) -> It
     macs = [row.macs for row in leaves]
     all_macs = None if None in macs else sum(filter(None, macs))
     plain = [""] * len(shown)
-    outputs = [_cut([(shapes(row.output, row.outputs), "")], _WIDEST_SHAPE)[0][0] for row in shown]
-    columns = [Column("Output", "", outputs, plain)]
+    columns: list[Column] = []
     if width >= _WIDTH_FOR_FIELDS:
-        columns.append(Column("Field", "", [field(row.field, row.everywhere) for row in shown], plain))
+        columns.append(Column("Field", "", [field(row.field, row.everywhere, row.output) for row in shown], plain))
     for title, total, hue, numbers, shares in (
         (
             "Parameters",
@@ -129,7 +128,24 @@ def _layers(report: Report, shown: Sequence[Row], width: int, color: bool) -> It
         if width >= _WIDTH_FOR_BARS:
             bars = ["" if row.opened else _bar(share) for row, share in zip(shown, shares, strict=True)]
             columns.append(Column("", "", bars, [hue] * len(bars), is_left=True, width=_BAR_CELLS))
+    names = max([_width(_name(row, guide)) for row, guide in zip(shown, _guides(shown), strict=True)], default=0)
+    outputs = [shapes(row.output, row.outputs) for row in shown]
+    asked = max(map(_text_width, outputs), default=0)
+
+    def rest(others: Sequence[Column]) -> int:
+        return width - 2 - names - sum([len(_GAP) + _wide(column) for column in others]) - len(_GAP)
+
+    without_bars = [column for column in columns if column.title]
+    if max(_WIDEST_SHAPE, rest(columns)) < asked <= rest(without_bars):
+        columns = without_bars
+    widest = max(_WIDEST_SHAPE, rest(columns))
+    outputs = [_cut([(text, "")], widest)[0][0] for text in outputs]
+    columns.insert(0, Column("Output", "", outputs, plain))
     return laid_out(shown, f"{len(report.layers)} layers", columns, width, color)
+
+
+def _wide(column: Column) -> int:
+    return column.width or max(map(_text_width, (column.title, column.total, *column.cells)))
 
 
 def _trainable(report: Report, shown: Sequence[Row]) -> Column:
@@ -145,7 +161,7 @@ def _trainable(report: Report, shown: Sequence[Row]) -> Column:
 def laid_out(shown: Sequence[Row], total: str, columns: Sequence[Column], width: int, color: bool) -> Iterator[str]:
     """The columns beside the names, with a head and a foot; the names give way where there is not enough room."""
     guides = _guides(shown)
-    widths = [column.width or max(map(_text_width, (column.title, column.total, *column.cells))) for column in columns]
+    widths = list(map(_wide, columns))
     room = width - 2 - sum(widths) - len(_GAP) * len(widths)
     names = max(len(total), *(_width(_name(row, guide)) for row, guide in zip(shown, guides, strict=True)))
     names = max(_NARROWEST_NAME, min(names, room))

@@ -198,3 +198,14 @@ def test_only_the_outermost_part_says_that_it_is_frozen() -> None:
     assert text.count(">frozen<") == 1
     assert dot(scene(archdsl.parse(PARTS, "outer").checked(), depth=3)).count(">frozen<") == 1
     assert ">frozen<" not in dot(scene(archdsl.load("resnet18")))
+
+
+def test_edges_have_the_formulas_of_open_sizes_where_they_are_short() -> None:
+    text = "net a {\n  input 3xHxW\n  conv 8 k3 s2 p1 -> conv 8 k3 s2 p1 -> conv 8\n}\n"
+    assert [edge.shape for edge in scene(archdsl.parse(text)).edges if edge.shape] == [
+        "8 x ceil(H/2) x ceil(W/2)",
+        "8 x ceil(H/4) x ceil(W/4)",
+    ]
+    long = text.replace("s2 p1 -> conv 8\n", "s2 -> upsample 2 -> conv 8 k3 -> conv 9\n")
+    shapes = [edge.shape for edge in scene(archdsl.parse(long)).edges if edge.shape]
+    assert "8x?x?" in shapes

@@ -115,6 +115,28 @@ def test_a_layer_under_another_name_is_renamed() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("dropout 0.3", "dropout", "dropout 0.3 -> dropout 0.5"),
+        ("dropout", "dropout 0.3", "dropout 0.5 -> dropout 0.3"),
+        ("conv 8 k3 p1 s2", "conv 8 k3 p1", "conv 8 k3 s2 p1 -> conv 8 k3 s1 p1"),
+        ("bn", "bn eps=0.001", "bn eps=1e-05 -> bn eps=0.001"),
+        ("conv 8 bias=no", "conv 8", "conv 8 bias=no -> conv 8 bias=yes"),
+        ("pool 2", "pool 2 s1", "pool 2 -> pool 2 s1"),
+    ],
+)
+def test_both_sides_have_the_argument_that_differs(old: str, new: str, said: str) -> None:
+    """Also where it is the default of one of them, or would not be said of a layer alone."""
+    text = "net a {{\n  input 3x32x32\n  conv 16 k3\n  {}\n}}\n"
+    found = difference(archdsl.parse(text.format(old)), archdsl.parse(text.format(new)))
+    (changed,) = [each for each in found.layers if each.change == "changed"]
+    assert changed.old is not None
+    assert changed.new is not None
+    assert f"{changed.old.text} -> {changed.new.text}" == said
+    assert said in render(found)
+
+
 def test_what_comes_with_a_module_is_one_line() -> None:
     text = render(difference(archdsl.load("resnet18"), archdsl.load("resnet34")))
     lines = [line.split() for line in text.splitlines()]
@@ -144,6 +166,51 @@ def test_the_picture_shows_both_networks(tmp_path: Path) -> None:
     assert draw_changes(old, new, tmp_path / "a.svg").read_text(encoding="utf-8").count("<svg") == 1
     with pytest.raises(ValueError, match="must end with"):
         draw_changes(old, new, tmp_path / "a.txt")
+
+
+def picture_of(old: str, new: str, tmp_path: Path) -> str:
+    names = ("HEAD:a.arch", "a.arch")
+    file = draw_changes(archdsl.parse(old), archdsl.parse(new), tmp_path / "a.dot", names=names)
+    return file.read_text(encoding="utf-8")
+
+
+def node_of(text: str, name: str) -> str:
+    """The line of the DOT text that describes a box."""
+    (line,) = [line for line in text.splitlines() if line.strip().replace('"', "", 2).startswith(f"{name} [label=<")]
+    return line
+
+
+def test_the_sides_have_their_names_and_one_legend_of_what_is_there(tmp_path: Path) -> None:
+    text = picture_of(OLD, OLD.replace("pool 2\n  flatten", "pool 3\n  flatten"), tmp_path)
+    assert text.count("old: HEAD:a.arch") == 1
+    assert text.count("new: a.arch") == 1
+    _, *sides = text.split("subgraph cluster_side_")
+    assert text.count(">changed<") == 1
+    assert not any(f">{word}<" in text for word in ("added", "removed", "renamed", "changed in part"))
+    assert not any(">changed<" in side for side in sides)
+
+
+def test_only_the_layer_that_changed_is_painted(tmp_path: Path) -> None:
+    """Though it would stand in one box with those before it."""
+    text = "net a {{\n  input 3x8x8\n  conv 8 -> relu -> {} -> relu\n}}\n"
+    text = picture_of(text.format("dropout 0.3"), text.format("dropout"), tmp_path)
+    for side, argument in (("side_0", "0.3"), ("side_1", "0.5")):
+        assert FILLS["changed"] in node_of(text, f"{side}_dropout1")
+        assert f"dropout {argument}" in node_of(text, f"{side}_dropout1")
+        assert FILLS["changed"] not in node_of(text, f"{side}_conv1")
+        assert "relu" in node_of(text, f"{side}_relu2")
+
+
+def test_modules_in_which_nothing_changed_are_one_box_each(tmp_path: Path) -> None:
+    text = "net a {{\n  input 3x64x64\n  pretrained resnet50(until=layer4) as body\n  gap -> {} -> fc 5 as head\n}}\n"
+    text = picture_of(text.format("dropout 0.3 -> flatten"), text.format("dropout 0.4 -> flatten"), tmp_path)
+    assert "side_0_body" in text
+    assert "body.layer1" not in text
+    old = "block b(k, d) {{ conv 8 k=k p=1 -> relu -> dropout d }}\nnet a {{\n  input 3x9x9\n  b(3, 0.1)\n  {}\n}}\n"
+    text = picture_of(old.format("b(3, 0.1)"), old.format("b(3, 0.2)"), tmp_path)
+    assert "b1.conv1" not in text
+    assert "b2.conv1" in text
+    assert FILLS["changed"] in node_of(text, "side_1_b2.dropout1")
 
 
 # ---------------------------------------------------------------- the command

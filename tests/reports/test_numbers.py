@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from archdsl.reports import numbers
+import archdsl
+from archdsl.reports import numbers, renderer
 from archdsl.reports.schema import FieldReport
 
 
@@ -67,3 +68,39 @@ def test_shapes() -> None:
 def test_clean_text_stays_on_its_line_and_steers_nothing() -> None:
     assert numbers.clean("a\nb\x1b[31m\u202e\ud800") == r"a b\x1b[31m\u202e\ud800"
     assert numbers.clean("é 卷积 ×") == "é 卷积 ×"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "written"),
+    [
+        ((), "scalar"),
+        ((64, 56, 56), "64x56x56"),
+        ((3, "H", "W"), "3xHxW"),
+        ((3, "?", 8), "3x?x8"),
+        ((64, "H/2", "ceil(W/2)"), "64 x H/2 x ceil(W/2)"),
+        ((2, "2*floor(H/4) + 1", "(W - 12)/16"), "2 x (2*floor(H/4) + 1) x (W - 12)/16"),
+        ((2, "floor((H - 31)/32)", 7), "2 x floor((H - 31)/32) x 7"),
+    ],
+)
+def test_sizes_with_formulas_stand_apart_and_only_sums_in_brackets(sizes: tuple[int | str, ...], written: str) -> None:
+    assert numbers.shape(sizes) == written
+
+
+def test_a_map_without_one_field_says_so() -> None:
+    assert numbers.field(None, None, (8, 4, 4)) == "mixed"
+    assert numbers.field(None, "gap1", (8, 4, 4)) == "all"
+    assert numbers.field(None, None, (8,)) == ""
+
+
+def test_the_table_has_open_sizes_whole_where_there_is_room() -> None:
+    """The bars make way for them, and the names before them where even that is not enough."""
+    report = archdsl.load("examples/pyramid.arch").report()
+    whole = "512 x ceil(H/32) x ceil(W/32)"
+    wide, middle, narrow = (renderer("table")(report, width=width, depth=0) for width in (160, 100, 72))
+    assert whole in wide
+    assert "█" in wide
+    assert whole in middle
+    assert "█" not in middle
+    assert whole not in narrow
+    assert "no one field" in wide
+    assert all(len(line) <= 100 for line in middle.splitlines())

@@ -228,7 +228,12 @@ def test_what_sees_all_says_by_what() -> None:
 def test_the_picture_is_in_proportion(tmp_path: Path) -> None:
     network = archdsl.load("resnet18")
     dot = draw_region(network, "layer2.0.conv1", tmp_path / "a.dot", (0, 27)).read_text(encoding="utf-8")
-    assert 'label="layer2.0.conv1 at 0,27\\nsees 51x51 of 224x224' in dot
+    assert "layer2.0.conv1 at 0,27" in dot
+    assert "sees 51x51 of 224x224" in dot
+    assert dot.count("padding that it sees") == dot.count("what it sees of it") == 1
+    inside = draw_region(network, "conv1", tmp_path / "d.dot").read_text(encoding="utf-8")
+    assert "what it sees of it" in inside
+    assert "padding that it sees" not in inside
     svg = CliRunner().invoke(app, ["draw", "resnet18", "--field", "layer2.0.conv1", "-o", str(tmp_path / "a.svg")])
     assert svg.exit_code == 0, svg.stderr
     assert (tmp_path / "a.svg").read_text(encoding="utf-8").count("<polygon") >= 3

@@ -10,7 +10,7 @@ import captum.attr
 import pytest
 import torch
 from matplotlib import colormaps
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
 import archdsl
@@ -761,6 +761,20 @@ def test_a_picture_says_how_many_maps_it_leaves_out(monkeypatch: pytest.MonkeyPa
     assert section.heading == f"body  100x8x8, the first {SHOWN} of 100"
     assert len(section.tiles) == SHOWN
     assert all(max(tile.image.size) == SMALL for tile in section.tiles)
+
+
+def test_what_stands_under_a_map_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of the longest ranges: the letters are smaller then, and the cells wider."""
+    written: list[str] = []
+    draw = ImageDraw.ImageDraw.text
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", lambda *a, **k: (written.append(a[2]), draw(*a, **k))[1])
+    captions = ["7: 0 to 1", "13: -0.65 to -0.089", "63:  -1.2e-05 to -3.4e-06"]
+    for caption in captions:
+        page("", "", [Section("", [Tile(Image.new("RGB", (SMALL, 20)), caption)] * 3)])
+        assert caption in written
+    narrow = page("", "", [Section("", [Tile(Image.new("RGB", (SMALL, 20)), captions[0])] * 8)])
+    middle = page("", "", [Section("", [Tile(Image.new("RGB", (SMALL, 20)), captions[1])] * 8)])
+    assert narrow.width == middle.width
 
 
 def test_pictures_are_png_and_replace_whole_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from io import BytesIO
 from math import ceil
 from pathlib import Path
@@ -28,6 +29,8 @@ SMALL, LARGE = 112, 448
 _MARGIN, _GAP = 28, 12
 _INK, _FAINT = (28, 28, 32), (112, 112, 120)
 _TITLE, _HEADING, _BELOW, _CAPTION = 24, 17, 15, 13
+_LEAST = 11
+"""Captions are written no smaller than that; they get more room instead."""
 _BAR = 10
 
 
@@ -146,7 +149,7 @@ def _scaled(image: Image.Image, side: int, how: Image.Resampling) -> Image.Image
 
 def page(title: str, below: str, sections: Sequence[Section], scale: tuple[str, str] | None = None) -> Image.Image:
     """The sections one under the other, and under the title the colours with what their ends stand for."""
-    fonts = {size: ImageFont.load_default(size) for size in (_TITLE, _HEADING, _BELOW, _CAPTION)}
+    fonts = {size: _font(size) for size in (_TITLE, _HEADING, _BELOW, *range(_LEAST, _CAPTION + 1))}
     width = max([480, *(_width(section) for section in sections)]) + 2 * _MARGIN
     head = _MARGIN + _TITLE + 8 + _BELOW + 14
     bar = head
@@ -173,25 +176,32 @@ def page(title: str, below: str, sections: Sequence[Section], scale: tuple[str, 
         if section.heading:
             write(_MARGIN, y + 6, section.heading, _HEADING, _INK, inner)
             y += _HEADING + 18
+        cell, size = _cell(section)
         for row in _rows(section):
             x = _MARGIN
             for tile in row:
                 image.paste(tile.image, (x, y))
                 if tile.caption:
                     under = y + tile.image.height + 3
-                    write(x, under, tile.caption, _CAPTION, _FAINT, _cell(section))
-                x += _cell(section) + _GAP
+                    write(x, under, tile.caption, size, _FAINT, cell)
+                x += cell + _GAP
             y += _row_height(row)
     return image
 
 
-def _cell(section: Section) -> int:
-    return max(tile.image.width for tile in section.tiles)
+def _cell(section: Section) -> tuple[int, int]:
+    """How wide the tiles stand, and the size of their captions: as large as fits, then in wider cells."""
+    cell = max(tile.image.width for tile in section.tiles)
+    for size in range(_CAPTION, _LEAST - 1, -1):
+        longest = ceil(max(_font(size).getlength(_printable(tile.caption)) for tile in section.tiles))
+        if longest <= cell:
+            return cell, size
+    return max(cell, min(longest, 2 * SMALL)), _LEAST
 
 
 def _width(section: Section) -> int:
     across = min(section.columns, len(section.tiles))
-    return across * (_cell(section) + _GAP) - _GAP
+    return across * (_cell(section)[0] + _GAP) - _GAP
 
 
 def _rows(section: Section) -> list[Sequence[Tile]]:
@@ -208,9 +218,18 @@ def _height(section: Section) -> int:
     return (_HEADING + 18 if section.heading else 0) + sum(map(_row_height, _rows(section)))
 
 
+def _printable(text: str) -> str:
+    return "".join(sign if sign.isprintable() else "?" for sign in text)
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
 def _cut(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: float) -> str:
     """The text, cut off where there is no room for more."""
-    text = "".join(sign if sign.isprintable() else "?" for sign in text)
+    text = _printable(text)
     if font.getlength(text) <= room:
         return text
     while text and font.getlength(f"{text}...") > room:
