@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archdsl.diagnostics.escape import printable
-from archdsl.errors import ArchError
+from archdsl.errors import ArchError, WeightsError
 from archdsl.files import staged_folder
 from archdsl.torch.exporting import Job, Runner
+from archdsl.torch.files import reason
 from archdsl.torch.saving import save
 
 try:
@@ -45,6 +46,23 @@ class HubNetwork(nn.Module, ModelHubMixin):
 
     def _save_pretrained(self, save_directory: Path) -> None:
         self.network.export(save_directory, self.model, format="hub")
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **options: Any) -> HubNetwork:
+        """The network of a folder, or of a repository on the Hub.
+
+        Raises:
+            ArchError: where it holds none, or a `config.json` that cannot be read.
+        """
+        try:
+            return super().from_pretrained(pretrained_model_name_or_path, **options)
+        except ArchError:
+            raise
+        except (ValueError, TypeError, AttributeError, RecursionError) as problem:  # the mixin reads it, and trusts it
+            place = printable(str(pretrained_model_name_or_path))
+            raise WeightsError(
+                f"{place} holds no network, or no {CONFIG} that can be read: {reason(problem)}"
+            ) from None
 
     @classmethod
     def _from_pretrained(
