@@ -95,7 +95,7 @@ def _fresh(target: Path, path: str | Path) -> Iterator[Path]:
             yield folder
         except OSError as problem:
             at = problem.filename
-            if problem.errno is None or (at is not None and not Path(os.fsdecode(at)).is_relative_to(folder)):
+            if problem.errno is None or (at is not None and not str(at).startswith(str(folder))):
                 raise
             raise OSError(problem.errno, problem.strerror, str(path)) from None
         finally:
@@ -114,14 +114,15 @@ def _places(folder: Path, into: Path, last: str) -> list[tuple[Path, Path]]:
         OSError: where one cannot go; its `filename` says where.
     """
     places: list[tuple[Path, Path]] = []
-    mode = stat.S_IMODE(folder.stat().st_mode) & 0o666
+    usual = stat.S_IMODE(folder.stat().st_mode) & 0o666
     for file in sorted(folder.iterdir(), key=lambda each: each.name != last):
         target = Path(os.path.realpath(into / file.name))
         there = None if into == folder else _replaceable(target, into / file.name)
         if target.parent.stat().st_dev != folder.stat().st_dev:
             raise OSError(EXDEV, "it is a link to another file system", str(into / file.name))
-        mode = stat.S_IMODE(there) if there is not None and file.name == last else mode
-        os.chmod(file, mode if there is None else stat.S_IMODE(there))
+        mode = usual if there is None else stat.S_IMODE(there)
+        usual = mode if file.name == last else usual
+        os.chmod(file, mode)
         places.insert(0, (file, target))
     return places
 
