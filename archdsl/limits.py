@@ -73,5 +73,8 @@ To look at one input of a layer is a step, to ask the layer about it 8.
 SETTING_VALUES = 64
 """How many values a word of a `recipe` or of `preprocess` may have."""
 
+PIXELS = 89_478_485
+"""How many pixels an image may be resized to, and a `preprocess` may ask for; PIL reads no larger file unasked."""
+
 BATCH = 1_000_000
 """How many samples a batch may have, where memory or costs are asked for one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from archdsl import limits
 from archdsl.diagnostics.model import Diagnostic, error, nearest
 from archdsl.graph import shown
 
@@ -21,8 +22,6 @@ FIELDS = {
 }
 """The field of `Preprocessing` that each word sets."""
 INTERPOLATIONS = ("bilinear", "bicubic", "nearest")
-_MOST = 2**15
-"""Pixels of an edge to which an image is resized; one of more is a slip."""
 _LEAST = 1e-6
 """The least deviation; what is smaller is nothing in single precision, and torchvision refuses it when it runs."""
 
@@ -53,7 +52,9 @@ def _value(setting: Setting) -> Any:
     match setting.name:
         case "resize" | "crop":
             edges = value if type(value) is tuple else (value,)
-            return edges if 1 <= len(edges) <= 2 and all(type(e) is int and 0 < e <= _MOST for e in edges) else None
+            if not 1 <= len(edges) <= 2 or not all(type(edge) is int and edge > 0 for edge in edges):
+                return None
+            return edges if edges[0] * edges[-1] <= limits.PIXELS else None
         case "mean" | "std":
             numbers = value if type(value) is tuple else (value,)
             allowed = _is_mean if setting.name == "mean" else _is_deviation
@@ -76,7 +77,10 @@ def _help(setting: Setting) -> str:
     value = setting.value
     match setting.name:
         case "resize" | "crop":
-            return f"it takes pixels: `{setting.name}=224`, or height and width: `{setting.name}=[224, 320]`"
+            return (
+                f"it takes pixels: `{setting.name}=224`, or height and width: `{setting.name}=[224, 320]`, "
+                f"of up to {limits.PIXELS:,} pixels in all"
+            )
         case "mean" | "std":
             numbers = value if type(value) is tuple else (value,)
             if numbers and all(type(n) in (int, float) and 0 <= n <= 255 for n in numbers) and max(numbers) > 1:

@@ -6,10 +6,11 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 import archdsl
 from archdsl.cli import (
@@ -33,11 +34,18 @@ from archdsl.cli import (
 )
 from archdsl.cli import compile as compile_
 from archdsl.cli import list as list_
-from archdsl.cli.terminal import FINDINGS, USAGE, complain, show_findings
+from archdsl.cli.terminal import FINDINGS, USAGE, complain, show_findings, shown
 from archdsl.errors import ArchError, SpecError
 
 INTERRUPTED, PIPE_CLOSED = 130, 141
 """As a shell reports the signals SIGINT and SIGPIPE."""
+
+
+OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "size calculation overflowed")
+"""What torch says in a RuntimeError."""
+
+READ = ("net", "image", "weights")
+"""The arguments that name a file to read; a checkpoint may be written anew with what `transfer` makes of it."""
 
 
 class Group(TyperGroup):
@@ -55,9 +63,6 @@ class Group(TyperGroup):
         except BrokenPipeError:
             _discard_output()
             raise typer.Exit(PIPE_CLOSED) from None
-        except (MemoryError, RecursionError):
-            complain("this needs more memory than there is")
-            raise typer.Exit(FINDINGS) from None
         except OSError as problem:
             if problem.filename is None:  # standard output itself
                 _discard_output()
@@ -66,6 +71,33 @@ class Group(TyperGroup):
             raise typer.Exit(USAGE) from None
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
+        except Exception as problem:
+            if _is_of_memory(problem):
+                complain("this needs more memory than there is")
+                raise typer.Exit(FINDINGS) from None
+            if isinstance(said := getattr(problem, "message", None), str):  # of wrong usage, with what was given
+                problem.message = shown(said)  # type: ignore[attr-defined]
+            raise
+
+
+class Command(TyperCommand):
+    """A command that does not write over the files that it reads."""
+
+    def invoke(self, ctx: Any) -> Any:
+        output = ctx.params.get("output")
+        for given in map(ctx.params.get, READ):
+            if isinstance(output, Path) and isinstance(given, str | Path):
+                with contextlib.suppress(OSError, ValueError):  # where one of them is not there
+                    if os.path.samefile(output, str(given).partition("::")[0]):
+                        raise ArchError(f"{output} is what is read; name another file to write")
+        return super().invoke(ctx)
+
+
+def _is_of_memory(problem: Exception) -> bool:
+    """Whether there was too little of it: torch says so by kinds of its own, and it is not imported here."""
+    if isinstance(problem, MemoryError | RecursionError) or type(problem).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(problem, RuntimeError) and any(text in str(problem) for text in OUT_OF_MEMORY)
 
 
 def _discard_output() -> None:
@@ -126,4 +158,4 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "transfer": transfer.command,
 }
 for _name, _command in _COMMANDS.items():
-    app.command(_name)(_command)
+    app.command(_name, cls=Command)(_command)

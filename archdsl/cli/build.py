@@ -15,6 +15,7 @@ import typer
 from archdsl.cli.networks import approved, opened
 from archdsl.cli.options import Inputs, Parameters, Preset, Spec
 from archdsl.cli.terminal import FINDINGS, colored, complain, note, put, step
+from archdsl.diagnostics.escape import printable
 from archdsl.files import write_atomically
 from archdsl.network import Network
 
@@ -59,7 +60,7 @@ def command(
         files["diagram.svg"] = svg
     for name, content in files.items():
         write_atomically(output / name, content)
-    put("".join(f"wrote {output / name}\n" for name in files))
+    put("".join(f"wrote {printable(str(output / name))}\n" for name in files))
     tried = _tried(network, weights, preset)
     shapes = ", ".join("x".join(map(str, shape)) for shape in tried.outputs)
     backward = "" if preset == "inference" else f"backward {tried.backward:.3f} s, "

@@ -11,6 +11,7 @@ import typer
 from archdsl import project
 from archdsl.cli.paths import specs
 from archdsl.cli.terminal import FINDINGS, note, put, show_findings
+from archdsl.diagnostics.escape import printable
 from archdsl.errors import NotFoundError
 from archdsl.files import write_atomically
 
@@ -38,6 +39,6 @@ def command(
             changed += 1
             if not check:
                 write_atomically(path, text)
-            put(f"{'would change' if check else 'changed'} {path}\n")
+            put(f"{'would change' if check else 'changed'} {printable(str(path))}\n")
     note(f"{total} file{'' if total == 1 else 's'}, {changed} {'to change' if check else 'changed'}")
     raise typer.Exit(FINDINGS if broken or (check and changed) else 0)

@@ -62,7 +62,9 @@ def command(
     steps: Annotated[
         int | None, typer.Option("--steps", min=1, max=100_000, metavar="N", help="Of --maximize.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of --maximize and smoothgrad.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=2**63 - 1, metavar="N", help="Of --maximize and smoothgrad.")
+    ] = 0,
     weights: Annotated[
         bool, typer.Option("--weights/--no-weights", help="Load the weights that the spec names, or begin at random.")
     ] = True,

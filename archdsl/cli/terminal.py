@@ -36,15 +36,20 @@ def put(text: str) -> None:
 
 def note(text: str) -> None:
     """Writes a line about how it goes."""
-    print(text, file=sys.stderr, flush=True)
+    print(shown(text), file=sys.stderr, flush=True)
+
+
+def shown(text: str) -> str:
+    """Lines as a terminal may show them: names of files can hold what it would obey."""
+    from archdsl.diagnostics.escape import printable
+
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def complain(text: str) -> None:
     """Writes an error that is about no place in a spec."""
-    from archdsl.diagnostics.escape import printable
-
     head = "\x1b[1;31merror\x1b[0m" if colored(sys.stderr) else "error"
-    note(f"{head}: " + "\n".join(map(printable, text.split("\n"))))
+    print(f"{head}: {shown(text)}", file=sys.stderr, flush=True)
 
 
 def show_findings(diagnostics: Sequence[Diagnostic], stream: TextIO) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from archdsl.diagnostics.escape import printable
-from archdsl.errors import ArchError
+from archdsl.errors import ArchError, WeightsError
+from archdsl.files import staged_folder
 from archdsl.torch.exporting import Job, Runner
+from archdsl.torch.files import reason
 from archdsl.torch.saving import save
 
 try:
@@ -46,6 +46,23 @@ class HubNetwork(nn.Module, ModelHubMixin):
 
     def _save_pretrained(self, save_directory: Path) -> None:
         self.network.export(save_directory, self.model, format="hub")
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **options: Any) -> HubNetwork:
+        """The network of a folder, or of a repository on the Hub.
+
+        Raises:
+            ArchError: where it holds none, or a `config.json` that cannot be read.
+        """
+        try:
+            return super().from_pretrained(pretrained_model_name_or_path, **options)
+        except ArchError:
+            raise
+        except (ValueError, TypeError, AttributeError, RecursionError) as problem:  # the mixin reads it, and trusts it
+            place = printable(str(pretrained_model_name_or_path))
+            raise WeightsError(
+                f"{place} holds no network, or no {CONFIG} that can be read: {reason(problem)}"
+            ) from None
 
     @classmethod
     def _from_pretrained(
@@ -82,19 +99,16 @@ def write(job: Job, compare: Callable[[Runner], None]) -> None:
 
     Raises:
         ArchError: where the path is a file.
+        OSError: where it cannot be written.
     """
     if job.path.exists() and not job.path.is_dir():
         raise ArchError(f"{printable(str(job.path))} is a file; what is for the Hub is a folder")
     job.path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{job.path.name[:100]}.", dir=job.path.parent) as folder:
-        place = Path(folder)
+    with staged_folder(job.path, last=WEIGHTS) as place:
         save(job.network.program, job.model, place / WEIGHTS, job.carried)
         (place / CONFIG).write_text(json.dumps(_config(job), indent=2) + "\n", encoding="utf-8")
         (place / CARD).write_text(job.card(), encoding="utf-8")
         compare(_runner(HubNetwork.from_pretrained(place)))
-        job.path.mkdir(exist_ok=True)
-        for name in (CONFIG, CARD, WEIGHTS):
-            shutil.move(place / name, job.path / name)
 
 
 def _config(job: Job) -> dict[str, object]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import torch
 
@@ -21,7 +24,8 @@ def write_program(job: Job, compare: Callable[[Runner], None]) -> None:
     program = job.program()
     with staged(job.path) as place:
         with quiet():
-            torch.export.save(program, place, extra_files={"archdsl": job.carried})
+            with _patient(place) as file:
+                torch.export.save(program, file, extra_files={"archdsl": job.carried})
             again = torch.export.load(place).module()
         compare(_runner(again))
 
@@ -45,16 +49,63 @@ def write_compiled(job: Job, compare: Callable[[Runner], None]) -> None:
         package = place.with_name("package.pt2")  # whatever the name is to be, torch asks for this ending
         try:
             with quiet():
-                _inductor.aoti_compile_and_package(
-                    program,
-                    package_path=str(package),
-                    inductor_configs={"aot_inductor.metadata": {"archdsl": job.carried}},
-                )
+                with _patient(package) as file:
+                    _inductor.aoti_compile_and_package(
+                        program,
+                        package_path=file,
+                        inductor_configs={"aot_inductor.metadata": {"archdsl": job.carried}},
+                    )
                 again = _inductor.aoti_load_package(str(package))
+        except OSError:
+            raise
         except Exception as problem:  # a compiler fails in many ways
             raise ArchError(f"AOTInductor cannot compile {job.network.graph.name}: {reason_of(problem)}") from problem
         compare(_runner(again))
         package.replace(place)
+
+
+class _Patient(io.RawIOBase):
+    """A file that takes whatever is written to it, and keeps what went wrong for later.
+
+    Torch writes in C++, which ends the process where an exception comes amid it: of a full disk, of a signal.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.problem: BaseException | None = None
+
+    def write(self, data: Any) -> int:
+        if self.problem is None:
+            try:
+                self.file.write(data)
+            except BaseException as problem:  # noqa: BLE001  # it is raised later
+                self.problem = problem
+        return len(data)
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        return place  # to the beginning, when all is written
+
+
+@contextmanager
+def _patient(path: Path) -> Iterator[Any]:
+    """A file for torch to write.
+
+    Raises:
+        OSError: where that failed.
+    """
+    with open(path, "wb") as file:
+        patient = _Patient(file)
+        try:
+            yield patient
+        finally:
+            if patient.problem is not None:
+                raise patient.problem
 
 
 def _runner(again: Any) -> Runner:

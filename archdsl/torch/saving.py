@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,15 +32,20 @@ def save(program: Program, model: nn.Module, path: Path, carried: str) -> Path:
 
     Raises:
         WeightsError: where the module is not one of the program's, or the name is another format's.
+        OSError: where the file cannot be written.
     """
     if path.suffix != ".safetensors":
         raise WeightsError(f"what is written is safetensors: save(model, {str(path.with_suffix('.safetensors'))!r})")
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     state = own_state(model)
     check(program, state, "the module", "in the module")
     with staged(path) as place:
-        save_file(_apart(state), place, metadata={_KEY: carried, "format": "pt"})
+        try:
+            save_file(_apart(state), place, metadata={_KEY: carried, "format": "pt"})
+        except SafetensorError as problem:
+            raise _of_the_system(problem) from None
     return path
 
 
@@ -104,6 +111,12 @@ def _apart(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         apart[key] = plain.clone() if storage in seen else plain
         seen.add(storage)
     return apart
+
+
+def _of_the_system(problem: Exception) -> Exception:
+    """An error of the system as Python has it, where safetensors says: No space left on device (os error 28)."""
+    code = re.search(r"\(os error (\d+)\)", str(problem))
+    return OSError(int(code[1]), os.strerror(int(code[1]))) if code else problem
 
 
 def _sized(shape: tuple[int, ...] | None) -> str:

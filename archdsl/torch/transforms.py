@@ -13,6 +13,7 @@ import torch
 from PIL.Image import Image
 from torch.utils._pytree import tree_leaves
 
+from archdsl import limits
 from archdsl.errors import ArchError
 from archdsl.torch.vision import import_torchvision
 
@@ -78,9 +79,17 @@ class Transforms(v2.Compose):  # type: ignore[misc]
 
 
 class Resize(v2.Resize):  # type: ignore[misc]
-    """Resizes an image as the presets of weights do."""
+    """Resizes an image as the presets of weights do.
+
+    Raises:
+        ArchError: where it would become too large, as a long and narrow one does.
+    """
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        if isinstance(inpt, Image):
+            self.check(inpt.height, inpt.width)
+        elif _is_image(inpt):
+            self.check(*inpt.shape[-2:])
         if not _is_image(inpt):
             return super().transform(inpt, params)
         plain = inpt.as_subclass(torch.Tensor)
@@ -88,6 +97,17 @@ class Resize(v2.Resize):  # type: ignore[misc]
         size = [self.size] if isinstance(self.size, int) else list(self.size)
         made = functional.resize(flat, size, interpolation=self.interpolation, antialias=self.antialias)
         return _like(inpt, made.reshape(*plain.shape[:-3], *made.shape[-3:]) if plain.dim() > 4 else made)
+
+    def check(self, height: int, width: int) -> None:
+        """Sees that an image of this size becomes none that takes more memory than any should."""
+        edges = [self.size] if isinstance(self.size, int) else list(self.size)
+        short, long = sorted((height, width))
+        made = edges[0] * edges[-1] if len(edges) > 1 else edges[0] * (edges[0] * long // max(1, short))
+        if made > limits.PIXELS:
+            raise ArchError(
+                f"the image of {height}x{width} pixels would be resized to {made:,}, and at most {limits.PIXELS:,} are "
+                "made; give one that is less long and narrow, or resize to less"
+            )
 
 
 class Scale(v2.Transform):  # type: ignore[misc]

@@ -191,3 +191,94 @@ def test_a_network_behind_another_sign_is_told_the_right_one(run: Run, folder: P
 
 def test_pretty_exceptions_stay_off() -> None:
     assert not app.pretty_exceptions_enable
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("compile", "good.arch", "-o", "good.arch"),
+        ("compile", "good.arch::tiny", "-o", "../{folder}/good.arch"),
+        ("compile", "good.arch", "-o", "link.py"),
+        ("export", "good.arch", "--format", "pt2", "-o", "good.arch"),
+        ("export", "good.arch", "--weights", "w.pt2", "-o", "w.pt2"),
+        ("see", "good.arch", "i.png", "--features", "conv1", "-o", "i.png"),
+        ("transfer", "w.safetensors", "good.arch", "-o", "w.safetensors"),
+        ("draw", "w.dot", "-o", "w.dot"),
+    ],
+)
+def test_what_is_read_is_not_written_over(run: Run, folder: Path, arguments: tuple[str, ...]) -> None:
+    (folder / "link.py").symlink_to("good.arch")
+    for name in ("w.pt2", "i.png", "w.safetensors", "w.dot"):
+        (folder / name).write_text(GOOD)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    output = arguments[-1].format(folder=folder.name)
+    ran = run(*arguments[:-1], output)
+    assert ran.code == 2
+    assert ran.err == f"error: {output} is what is read; name another file to write\n"
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("compile", "good.arch", "-o", "{}.py"),
+        ("compile", "good.arch", "-o", "{}/model.py"),
+        ("draw", "good.arch", "-o", "{}.dot"),
+        ("draw", "good.arch", "-o", "{}.gif"),
+        ("build", "good.arch", "-o", "{}"),
+        ("fmt", "{}.arch"),
+        ("fmt", "--check", "{}.arch"),
+        ("{}", "good.arch"),
+        ("check", "good.arch", "{}"),
+        ("report", "good.arch", "--format", "{}"),
+        ("report", "good.arch", "--{}"),
+    ],
+)
+def test_no_name_is_obeyed_by_the_terminal(run: Run, folder: Path, arguments: tuple[str, ...]) -> None:
+    name = "\x1b[31m\u202ex"
+    (folder / f"{name}.arch").write_text(GOOD.replace("  conv", "      conv"))
+    ran = run(*(each.replace("{}", name) for each in arguments))
+    assert "\\x1b[31m\\u202ex" in ran.out + ran.err, ran
+    assert (ran.out + ran.err).replace("\n", "").isprintable()
+
+
+class OutOfMemoryError(RuntimeError):
+    """As that of torch for an accelerator is called."""
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        MemoryError(),
+        OutOfMemoryError("CUDA: tried to allocate 20.00 GiB"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you"),
+        RuntimeError("Storage size calculation overflowed with sizes=[1]"),
+    ],
+)
+def test_too_little_memory_is_said(run: Run, monkeypatch: pytest.MonkeyPatch, problem: Exception) -> None:
+    def fails(*given: object) -> None:
+        raise problem
+
+    monkeypatch.setattr("archdsl.network.Network.source", fails)
+    ran = run("compile", "good.arch")
+    assert (ran.code, ran.out, ran.err) == (1, "", "error: this needs more memory than there is\n")
+
+
+def test_other_errors_of_torch_are_not_hidden(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*given: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("archdsl.network.Network.source", fails)
+    with pytest.raises(RuntimeError, match="a bug"):
+        run("compile", "good.arch")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("export", "-o", "out.pt2"), ("transfer", "old.safetensors"), ("see", "--filters", "first", "-o", "out.png")],
+)
+def test_a_module_that_no_machine_holds(run: Run, folder: Path, arguments: tuple[str, ...]) -> None:
+    (folder / "huge.arch").write_text("net n {\n  input 3x64x64\n  conv 8 k3 as stem -> flatten -> fc 4000000000\n}\n")
+    ran = run(arguments[0], "huge.arch", *arguments[1:])
+    assert ran.code == 1
+    assert ran.err.splitlines()[-1] == "error: this needs more memory than there is"

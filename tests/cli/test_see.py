@@ -157,3 +157,16 @@ def test_the_command_needs_no_torch_for_its_help(process: Run) -> None:
     ran = process("see", "--help", before="import sys; sys.modules['torch'] = None; sys.modules['PIL'] = None")
     assert ran.code == 0
     assert "--gradcam" in ran.out
+
+
+@pytest.mark.parametrize("seed", ["-1", str(2**63), "9" * 30])
+@pytest.mark.parametrize("asked", [("--maximize", "conv1:0"), ("noise.png", "--attribute", "smoothgrad")])
+def test_a_seed_that_torch_does_not_take(run: Run, folder: Path, image: str, seed: str, asked: tuple[str, ...]) -> None:
+    ran = run("see", "good.arch", *asked, "--seed", seed, "-o", "out.png")
+    assert ran.code == 2
+    assert "--seed" in ran.err
+    look = archdsl.load(folder / "good.arch").see()
+    with pytest.raises(archdsl.ArchError, match="a seed is from 0 to 9223372036854775807, not"):
+        look.maximized("conv1", 0, seed=int(seed)) if image not in asked else look.attribution(
+            image, "smoothgrad", seed=int(seed)
+        )

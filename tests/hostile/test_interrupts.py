@@ -21,6 +21,8 @@ COMMANDS = {
     "compile": (("compile", "tiny.arch", "-o", "model.py"), ["model.py"]),
     "draw": (("draw", "tiny.arch", "-o", "net.dot"), ["net.dot"]),
     "fmt": (("fmt", "tiny.arch"), ["tiny.arch"]),
+    "staged": (("staged",), ["out/a.onnx.data", "out/a.onnx"]),
+    "hub": (("hub",), ["out/hub/config.json", "out/hub/README.md", "out/hub/model.safetensors"]),
     "build": (("build", "tiny.arch", "-o", "out"), ["out/model.py", "out/report.html", "out/report.json"]),
 }
 
@@ -31,6 +33,7 @@ import os, shutil, signal, sys
 from pathlib import Path
 import archdsl.cli.build as build
 from archdsl.cli import main
+from archdsl.files import staged, staged_folder
 
 outputs, *arguments = sys.argv[1:]
 outputs = outputs.split(":")
@@ -39,10 +42,25 @@ build._diagram = lambda network: None
 build._tried = lambda *given: sys.exit(0)
 sys.argv = ["archdsl", *arguments]
 
+def exported():  # as what exports does, which writes several files
+    signal.signal(signal.SIGTERM, lambda *given: sys.exit(143))
+    several = staged(outputs[-1]) if arguments == ["staged"] else staged_folder("out/hub", last="model.safetensors")
+    try:
+        with several as place:
+            for name in outputs:
+                (place.parent if arguments == ["staged"] else place).joinpath(Path(name).name).write_text("new")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(0)
+
+if arguments in (["staged"], ["hub"]):
+    main = exported
+
 def begin():
     shutil.rmtree("out", ignore_errors=True)
     os.mkdir("out")
     for name in outputs:
+        Path(name).parent.mkdir(exist_ok=True)
         Path(name).write_text(spec if name == "tiny.arch" else earlier)
 
 def run(number, moment):
@@ -85,6 +103,11 @@ for number, ended in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKI
     while True:
         moment += 1
         code = run(number, moment)
+        is_new = [Path(name).read_text() == whole[name] for name in outputs]
+        if main is exported and number != signal.SIGKILL:
+            assert len(set(is_new)) == 1, (number, moment, is_new)
+        elif main is exported:
+            assert all(is_new) or not is_new[-1], (number, moment, is_new)
         for name in outputs:
             text = Path(name).read_text()
             assert text in (whole[name], spec if name == "tiny.arch" else earlier), (number, moment, name)
@@ -92,7 +115,7 @@ for number, ended in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKI
         if number != signal.SIGKILL:
             assert not left, (number, moment, left)
         for path in left:
-            path.unlink()
+            path.unlink() if path.is_file() else shutil.rmtree(path)
         if code == 0:
             break
         assert code == ended, (number, moment, code)

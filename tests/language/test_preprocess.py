@@ -156,6 +156,8 @@ def test_a_network_with_errors_is_not_told_of_warnings_of_this_kind() -> None:
         ("resize=0.5", "bad-argument", "resize=0.5"),
         ("resize=[1, 2, 3]", "bad-argument", "resize=[1, 2, 3]"),
         ("resize=10000000", "bad-argument", "resize=10000000"),
+        ("resize=9460", "bad-argument", "resize=9460"),
+        ("resize=[30000, 3000]", "bad-argument", "resize=[30000, 3000]"),
         ("crop=big", "bad-argument", "crop=big"),
         ("interpolation=cubic", "bad-argument", "interpolation=cubic"),
         ("interpolation=3", "bad-argument", "interpolation=3"),
@@ -169,7 +171,19 @@ def test_what_cannot_be_is_an_error_at_its_word(said: str, code: str, marked: st
     assert finding.help
 
 
-@pytest.mark.parametrize("said", ["crop=224", "resize=224", "resize=[224, 300]", "mean=0", "std=1", "mean=[0, 0.5, 1]"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "crop=224",
+        "resize=224",
+        "resize=[224, 300]",
+        "resize=9459",
+        "resize=[30000, 2980]",
+        "mean=0",
+        "std=1",
+        "mean=[0, 0.5, 1]",
+    ],
+)
 def test_what_can_be_is_none(said: str) -> None:
     assert found("input 3x224x224", f"preprocess {said}", "conv 8 k3") == []
 

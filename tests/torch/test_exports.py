@@ -249,6 +249,27 @@ def test_a_folder_for_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert json.loads((tmp_path / "again" / "config.json").read_text()) == config
 
 
+@pytest.mark.parametrize("config", ["{", "[]", '"a"', "1", "[" * 100_000, "\xff", "{" + '"a":' * 3])
+def test_a_config_that_is_none_is_an_error(config: str, tmp_path: Path) -> None:
+    from archdsl.torch.hub import HubNetwork
+
+    net, model = made("vector")
+    net.export(tmp_path / "hub", model)
+    (tmp_path / "hub/config.json").write_bytes(config.encode("latin-1"))
+    with pytest.raises(WeightsError, match=r"holds no network, or no config\.json that can be read"):
+        HubNetwork.from_pretrained(tmp_path / "hub")
+
+
+def test_a_folder_in_the_way_of_a_file_for_the_hub_is_named(tmp_path: Path) -> None:
+    net, model = made("vector")
+    for name in ("README.md", "model.safetensors"):
+        (tmp_path / "hub" / name).mkdir(parents=True)
+    with pytest.raises(IsADirectoryError) as caught:
+        net.export(tmp_path / "hub", model)
+    assert caught.value.filename in {str(tmp_path / "hub/README.md"), str(tmp_path / "hub/model.safetensors")}
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["README.md", "hub", "model.safetensors"]
+
+
 def test_push_to_hub_uploads_that_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import HfApi
 

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 import archdsl
-from archdsl import ArchError, NotFoundError, weights
+from archdsl import ArchError, NotFoundError, limits, weights
 from archdsl.analyses.preprocessing import NORMALIZED_INSIDE, normalization
 from archdsl.network import Network
 from archdsl.torch.vision import import_torchvision
@@ -406,3 +406,29 @@ def test_the_fields_are_those_of_the_table() -> None:
     from archdsl.analyses.preprocess import FIELDS
 
     assert set(FIELDS.values()) == set(Preprocessing._fields) - {"kind"}
+
+
+@pytest.mark.parametrize("size", [(1, 30_000), (30_000, 1), (3, 80_000)])
+@pytest.mark.parametrize("kind", ["PIL", "tensor", "mask beside it"])
+def test_a_long_and_narrow_image_is_not_made_larger_than_any_should_be(
+    size: tuple[int, int], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = net("input 3x32x32\n  preprocess resize=64 crop=32\n  conv 8 k3").transforms()
+    given: list[Any] = [Image.new("RGB", size) if kind == "PIL" else torch.zeros(3, *size)]
+    if kind == "mask beside it":
+        given.append(tv_tensors.Mask(torch.zeros(1, *size)))
+
+    def never(*given: object, **options: object) -> None:
+        raise AssertionError("it was resized")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("torchvision.transforms.functional.resize", never)
+        patch.setattr("torchvision.transforms.v2.functional.resize", never)
+        with pytest.raises(ArchError, match=r"pixels would be resized to [\d,]+, and at most 89,478,485 are made"):
+            made(*given)
+
+
+def test_the_limit_of_pixels_is_that_of_reading() -> None:
+    assert limits.PIXELS == Image.MAX_IMAGE_PIXELS
+    made = net("input 3x32x32\n  preprocess resize=64 crop=32\n  conv 8 k3").transforms()
+    assert made(Image.new("RGB", (2, 5_000))).shape == (3, 32, 32)

@@ -13,6 +13,7 @@ from archdsl.diagnostics.model import nearest
 from archdsl.errors import ArchError
 from archdsl.torch.seeing.colors import inferno
 from archdsl.torch.seeing.images import Normalization
+from archdsl.torch.seeing.maximizing import checked_seed
 from archdsl.torch.seeing.pictures import LARGE, Section, Seen, Tile, number, of_images, one_of, page, photo
 from archdsl.torch.seeing.scores import meant, of
 
@@ -179,6 +180,7 @@ def attribution(
         ArchError: where there is no such class or method, or captum is not installed.
     """
     check_method(method)
+    checked_seed(seed)
     captum = _captum()
     looked = image.detach().clone()
     with torch.no_grad():

@@ -88,7 +88,7 @@ def maximized(
     """
     if steps < 1:
         raise ArchError(f"steps={steps} leaves nothing to do; take 1 or more")
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(checked_seed(seed))
     channels, space = shape[0], tuple(shape[1:])
     weight, size = _falling(space)
     colors = torch.tensor(COLORS, dtype=torch.float64) if channels == len(COLORS) else None
@@ -122,6 +122,17 @@ def maximized(
         history.append(float(answer(image)))
     image = image.to(torch.float32)
     return Maximized(twin.graph.name, at.name, unit, image, normalization.normalized(image)[None], tuple(history))
+
+
+def checked_seed(seed: int) -> int:
+    """The seed, if torch takes it.
+
+    Raises:
+        ArchError: where it does not.
+    """
+    if not 0 <= seed < 2**63:
+        raise ArchError(f"a seed is from 0 to {2**63 - 1}, not {seed}")
+    return seed
 
 
 def _mean_of(activation: Tensor, at: Place, unit: int) -> Tensor:
