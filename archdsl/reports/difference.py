@@ -15,12 +15,13 @@ from archdsl.lowering.modules import planned
 from archdsl.reports.build import dims_of, field_report
 from archdsl.reports.numbers import clean, field, shape, thousands
 from archdsl.reports.schema import Extents, FieldReport
+from archdsl.reports.statements import statements
 
 if TYPE_CHECKING:
     from archdsl.graph import Node
     from archdsl.network import Network
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 _BATCH = 32
 """For so many samples the memory of training is compared."""
@@ -68,6 +69,14 @@ class TensorChange(_Model):
     new_shape: tuple[int, ...] | None
 
 
+class StatementChange(_Model):
+    """What is said of weights, of training or of images, and is not the same in both networks."""
+
+    about: str
+    old: str | None
+    new: str | None
+
+
 class NumberChange(_Model):
     """A sum over the network."""
 
@@ -87,13 +96,17 @@ class Difference(_Model):
         "training_memory (for 32, with adamw), field"
     )
     layers: tuple[LayerChange, ...]
+    statements: tuple[StatementChange, ...] = Field(
+        (), description="what is said besides the layers: weights, what of them trains, stages of a recipe, preprocess"
+    )
     kept: int = Field(description="tensors with the same name and shape in both")
     tensors: tuple[TensorChange, ...]
 
     @property
     def is_empty(self) -> bool:
         """Whether the two are the same network."""
-        return not self.layers and not self.tensors and all(each.old == each.new for each in self.totals)
+        changes = self.layers or self.tensors or self.statements
+        return not changes and all(each.old == each.new for each in self.totals)
 
 
 class Pair(NamedTuple):
@@ -120,6 +133,7 @@ def difference(old: Network, new: Network, old_name: str = "", new_name: str = "
         new=new_name or new.graph.name,
         totals=tuple(_totals(old, new)),
         layers=tuple(_layers(old, new, pairs)),
+        statements=tuple(_statements(old, new)),
         kept=kept,
         tensors=tensors,
     )
@@ -226,6 +240,14 @@ def _state(network: Network, node: Node, said: frozenset[str]) -> LayerState:
     )
 
 
+def _statements(old: Network, new: Network) -> Iterator[StatementChange]:
+    before, after = statements(old.graph), statements(new.graph)
+    for about in dict.fromkeys((*before, *after)):
+        was, now = before.get(about), after.get(about)
+        if was != now:
+            yield StatementChange(about=about, old=was, new=now)
+
+
 def _totals(old: Network, new: Network) -> Iterator[NumberChange]:
     def sums(network: Network) -> dict[str, int | None]:
         totals = network.totals
@@ -290,6 +312,10 @@ _SHOWN = 40
 """So many tensors are listed for people."""
 
 
+_LONGEST = 300
+"""So many characters of a statement are shown to people."""
+
+
 class _Line(NamedTuple):
     """One change, or those of a whole module."""
 
@@ -312,6 +338,9 @@ def render(found: Difference) -> str:
             for line in _lines(found.layers)
         ]
         lines += ["", *_aligned([("", "layer", "output", "parameters"), *rows], "lllr")]
+    if found.statements:
+        said = [_said(each) for each in found.statements]
+        lines += ["", *_aligned([(f"{sign} {about}", text) for sign, about, text in said], "ll")]
     lines += ["", f"  checkpoint: {_summary(found)}"]
     lines += [f"    {line}" for line in _tensor_lines(found.tensors)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
@@ -331,6 +360,9 @@ def render_markdown(found: Difference) -> str:
             f"| {_signed(line.parameters)} |"
             for line in _lines(found.layers)
         ]
+    if found.statements:
+        lines += ["", "| | statement | |", "| :-: | :-- | :-- |"]
+        lines += [f"| {sign} | {_cell(about)} | {_cell(text)} |" for sign, about, text in map(_said, found.statements)]
     lines += ["", f"Checkpoint: {_summary(found)}."]
     if found.tensors:
         lines += ["", "<details><summary>Tensors</summary>", "", "| | old | new |", "| :-- | :-- | :-- |"]
@@ -341,6 +373,15 @@ def render_markdown(found: Difference) -> str:
         ]
         lines += ["", "</details>"]
     return "\n".join(lines) + "\n"
+
+
+def _said(each: StatementChange) -> tuple[str, str, str]:
+    """The sign of a change, what it is about, and what was and is said; of what is long the beginning."""
+    old, new = (
+        text and clean(text[:_LONGEST]) + (" ..." if len(text) > _LONGEST else "") for text in (each.old, each.new)
+    )
+    sign = "+" if old is None else "-" if new is None else "~"
+    return sign, clean(each.about), f"{old} -> {new}" if sign == "~" else (new or old or "")
 
 
 def _cell(text: str) -> str:

@@ -221,7 +221,7 @@ def test_the_command_prints_json_that_can_be_read_again(tmp_path: Path) -> None:
     (tmp_path / "new.arch").write_text(NEW, encoding="utf-8")
     arguments = ["diff", str(tmp_path / "old.arch"), str(tmp_path / "new.arch"), "--format"]
     text = CliRunner().invoke(app, [*arguments, "json"]).stdout
-    assert json.loads(text)["schema_version"] == "1.1"
+    assert json.loads(text)["schema_version"] == "1.2"
     found = Difference.model_validate_json(text)
     assert changes(found) == changes(archdsl.parse(OLD).diff(archdsl.parse(NEW)))
     assert CliRunner().invoke(app, [*arguments, "markdown"]).stdout.startswith("### ")
@@ -321,3 +321,46 @@ def test_memory_is_that_of_each_network() -> None:
     assert (changes["inference_memory"], changes["training_memory"]) == (alone, trained)
     unknown = {each.name: each.old for each in archdsl.load("unet").diff(old).totals}
     assert unknown["training_memory"] is None
+
+
+# ---------------------------------------------------------------- what else is said
+
+TRAINED = """
+net f(classes=5) {
+  input 3x64x64
+  pretrained resnet18(until=layer1, freeze=[conv1]) as body
+  gap -> flatten -> fc classes as head
+  recipe {
+    warmup epochs=3 { head lr=1e-3 }
+  }
+}
+"""
+
+
+def test_statements_about_training_are_compared() -> None:
+    old = archdsl.parse(TRAINED)
+    new = archdsl.parse(
+        TRAINED.replace("freeze=[conv1]", 'freeze=[conv1, bn1], bn=frozen, weights="IMAGENET1K_V1"')
+        .replace("1e-3", "2e-3")
+        .replace("  recipe {", "  preprocess resize=70\n  recipe {")
+    )
+    found = difference(old, new)
+    assert {each.about: (each.old, each.new) for each in found.statements} == {
+        "body weights": ('"DEFAULT"', '"IMAGENET1K_V1"'),
+        "body freeze": ("conv1", "conv1, bn1"),
+        "body bn": (None, "frozen"),
+        "stage warmup": ("epochs=3 { head lr=0.001 }", "epochs=3 { head lr=0.002 }"),
+        "preprocess": (None, "resize=70"),
+    }
+    text = render(found)
+    assert "  ~ stage warmup  epochs=3 { head lr=0.001 } -> epochs=3 { head lr=0.002 }\n" in text
+    assert "  + preprocess    resize=70\n" in text
+    assert "| + | preprocess | resize=70 |" in render_markdown(found)
+
+
+def test_another_rate_alone_is_a_difference() -> None:
+    found = difference(archdsl.parse(TRAINED), archdsl.parse(TRAINED.replace("1e-3", "2e-3")))
+    assert not found.is_empty
+    assert not found.layers
+    assert not found.tensors
+    assert difference(archdsl.parse(TRAINED), archdsl.parse(TRAINED.replace("\n  gap", "\n\n  gap"))).is_empty

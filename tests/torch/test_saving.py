@@ -204,6 +204,16 @@ def test_a_file_that_cannot_be_written_is_an_error_of_the_system(spec: Path, tmp
         assert problem.value.filename == str(place)
 
 
+def test_a_change_of_what_is_said_of_training_is_told(tmp_path: Path) -> None:
+    text = "net n {\n  input 4\n  fc 3 as head\n  recipe { one { head lr=1e-3 } }\n}"
+    (tmp_path / "n.arch").write_text(text)
+    net = archdsl.load(tmp_path / "n.arch")
+    path = net.save(net.compile(), tmp_path / "n.safetensors")
+    (tmp_path / "n.arch").write_text(text.replace("1e-3", "1e-4"))
+    with pytest.warns(SpecChangedWarning, match=r"~ stage one +\{ head lr=0.001 \} -> \{ head lr=0.0001 \}"):
+        archdsl.open(path)
+
+
 def test_what_is_opened_lies_in_memory_as_what_was_saved(spec: Path, tmp_path: Path) -> None:
     """At borders of 64 bytes, as torch lays out tensors: elsewhere its kernels add in another order."""
     net = archdsl.load(spec)
