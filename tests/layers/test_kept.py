@@ -68,7 +68,7 @@ def check_kept(example: Example, inplace: bool) -> None:
         storage = tensor.untyped_storage()
         saved[storage.data_ptr()] = storage
         kinds[storage.data_ptr()] = tensor.dtype
-        return tensor
+        return tensor.detach()  # itself, it would hold itself
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         result = module(*given)

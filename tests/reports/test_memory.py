@@ -118,13 +118,12 @@ def compare_saved(network: Network, device: str = "meta") -> None:
     own = {x.untyped_storage()._cdata for x in (*module.parameters(), *module.buffers())}
     saved: dict[int, torch.UntypedStorage] = {}
 
-    def pack(tensor: torch.Tensor) -> torch.Tensor:
+    def pack(tensor: torch.Tensor) -> None:  # to hand on the tensor would make it hold itself, for ever
         storage = tensor.untyped_storage()
         if storage._cdata not in own:
             saved[storage._cdata] = storage
-        return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda nothing: nothing):
         module(*given)
     graph = network.graph
     held, settled, _ = network.frozen
