@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,9 @@ def read_file(path: Path) -> State:
             # In memory of their own, as torch lays it out: where they begin decides in which order sums are made.
             state: Any = {key: value.clone() for key, value in load_file(path).items()}
         else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings():  # of sparse tensors, which are refused below
+                warnings.filterwarnings("ignore", ".*[Ss]parse.*", UserWarning)
+                state = torch.load(path, map_location="cpu", weights_only=True)
     except ModuleNotFoundError:
         raise WeightsError(f"{path.name} needs the package safetensors: pip install safetensors") from None
     except Exception as problem:  # noqa: BLE001  # of any kind: what a file holds is not ours
