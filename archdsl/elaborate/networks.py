@@ -213,9 +213,8 @@ class Networks:
             result, is_reached = self.walked(definition, inner, flow, end, call, env)
         except ReachedError as reached:  # the network around ends in this one
             if not outer.reused:
-                self.cut_from_outside(
-                    reached.path.removeprefix(f"{path}."), given_further, chain, index, further, call, env
-                )
+                end = reached.path.removeprefix(f"{path}.")
+                self.backbone(given_further, chain, index, further, call, env, end)
             raise
         if not result:
             self.report("no-value", f"{word} gives nothing", call, env, help="end it with a layer")
@@ -281,14 +280,21 @@ class Networks:
         further: Mapping[str, Placed],
         call: tree.Call,
         env: Env,
+        end: str | None = None,
     ) -> bool:
-        """Puts down what is said of a network's weights; False after an error."""
+        """Puts down what is said of a network's weights; False after an error.
+
+        `end` is where a network around it ends in it; what it freezes behind that is none of the network any more.
+        """
         if not further and given.weights is None:
             return True
         builder, word = self.builder, chain[0][0]
         module = builder.activations[index]
         shipped = next((name for name, file in chain if project.ships(name, file)), None)
         known = builder.parts(index, call, env) if given.frozen else {}
+        if end is not None:
+            frozen = tuple([path for path in given.frozen if not path or path in known])
+            given = given._replace(until=end, frozen=frozen)
         missing = [path for path in given.frozen if path and path not in known]
         for path in missing:
             self.no_layer(word, path, index, further["freeze"], given.until)
@@ -308,24 +314,6 @@ class Networks:
         if given.weights is not None or given.frozen or given.norms != "train":
             builder.backbones.insert(self.place(said), said)
         return not missing
-
-    def cut_from_outside(
-        self,
-        end: str,
-        given: Further,
-        chain: list[tuple[str, Module]],
-        index: int,
-        further: Mapping[str, Placed],
-        call: tree.Call,
-        env: Env,
-    ) -> None:
-        """Puts down what is said of the weights of a network that ends where one around it does.
-
-        What it freezes behind that end is none of the network any more.
-        """
-        known = self.builder.parts(index, call, env)
-        frozen = tuple([path for path in given.frozen if not path or path in known])
-        self.backbone(given._replace(until=end, frozen=frozen), chain, index, further, call, env)
 
     def at_eps(self, index: int, eps: float) -> None:
         """Gives the normalizations of a network, by its activation's number, the epsilon that its weights are for."""
