@@ -288,7 +288,10 @@ class Layer(BaseModel):
     differentiates_result: ClassVar[bool] = False
     """Whether, in place, torch takes the derivative from the result; else it keeps a copy of what it overwrites."""
     rewritable: ClassVar[bool] = False
-    """Whether the next layer may overwrite its output: it is no view, and its backward pass does not read it."""
+    """Whether the next layer may overwrite its output: it is no view, and its backward pass does not read it.
+
+    Of what works while training only, its input's giver says so.
+    """
     channels_last: ClassVar[bool] = False
     """Whether a map that comes out of it lies in memory with its channels last."""
     is_view: ClassVar[bool] = False

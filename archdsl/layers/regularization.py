@@ -1,6 +1,6 @@
 """Regularisation: what drops values at random while training, and nothing in evaluation.
 
-None of these is rewritable: in evaluation they hand on their input itself.
+What they give may be overwritten where what they take may be: in evaluation they hand on their input itself.
 """
 
 from collections.abc import Mapping

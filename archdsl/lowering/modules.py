@@ -300,12 +300,16 @@ def _late(graph: Graph, root: Run) -> frozenset[int]:
 
 
 def _may_overwrite(graph: Graph, homes: list[int], node: Node, used: Uses) -> bool:
-    """Whether nobody else needs what flows in first: no other layer, no hook's module border, no backward pass."""
+    """Whether nobody else needs what flows in first: no other layer, no hook's module border, no backward pass.
+
+    What works while training only hands on its own input in evaluation: then nobody else may need that either.
+    """
+    home = homes[node.activation]
     value = node.inputs[0]
-    giver = graph.nodes[value.node]
-    return (
-        used.count[value] == 1
-        and giver.layer.rewritable
-        and homes[giver.activation] == homes[node.activation]
-        and not isinstance(giver.layer, Input)
-    )
+    while True:
+        giver = graph.nodes[value.node]
+        if used.count[value] > 1 or homes[giver.activation] != home or isinstance(giver.layer, Input):
+            return False
+        if not giver.layer.trains_only:
+            return giver.layer.rewritable
+        value = giver.inputs[0]

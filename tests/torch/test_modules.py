@@ -313,6 +313,37 @@ def test_dropout_drops_while_training_alone() -> None:
     assert not any(child.training for child in module.modules())
 
 
+DROPS = ("dropout 0", "channel_dropout 0", "alpha_dropout 0", "stochastic_depth 0", "stochastic_depth 0 mode=batch")
+AROUND_A_DROP = {
+    "nobody else reads": ("(conv 3 k3 p1 as a -> drop as b | id) -> add", True),
+    "what was dropped is read again": ("(conv 3 k3 p1 as a -> drop as b | id) -> add as c -> (b | id) -> cat", False),
+    "what came before is read again": ("(conv 3 k3 p1 as a -> drop as b | id) -> add as c -> (a | id) -> cat", False),
+    "the derivative is taken of what came before": ("(conv 3 k3 p1 -> sigmoid -> drop as b | id) -> add", False),
+    "what came before is the input": ("(drop as b | conv 3 k3 p1) -> add", False),
+    "what came before came out of a module": ("((conv 3 k3 p1 -> bn) as m -> drop as b | id) -> add", False),
+}
+
+
+@pytest.mark.parametrize("drop", DROPS)
+@pytest.mark.parametrize("around", AROUND_A_DROP)
+def test_what_is_dropped_is_overwritten_where_nobody_else_needs_what_it_may_be_itself(around: str, drop: str) -> None:
+    """In evaluation a dropout hands on its input itself; the networks without it say what is right."""
+    body, in_place = AROUND_A_DROP[around]
+    net, plain = (archdsl.parse("net n { input 3x8x8\n" + body.replace("drop", word) + " }") for word in (drop, "id"))
+    assert ("+=" in net.source()) == in_place
+    module, expected = net.compile(), plain.compile()
+    expected.load_state_dict(module.state_dict())
+    for training in (False, True):
+        results = []
+        for one in (module.train(training), expected.train(training)):
+            image = torch.arange(2.0 * 3 * 8 * 8).sin().view(2, 3, 8, 8).requires_grad_()
+            given = one(image)
+            weights = torch.arange(given.numel(), dtype=given.dtype).cos().view(given.shape)
+            grads = torch.autograd.grad((given * weights).sum(), [image, *one.parameters()])
+            results.append([given, *grads])
+        assert all(map(torch.equal, *results))
+
+
 def test_batch_normalization_learns_statistics_while_training_alone() -> None:
     module = model("unet")
     before = {key: tensor.clone() for key, tensor in module.named_buffers()}

@@ -140,7 +140,7 @@ SPECIAL: dict[str, Special] = {
     ),
     "vit_h_14": Special(Case(reason=PERMUTED), shape=(3, 56, 56), sized="image", smaller=_smaller(56)),
     "vit_*": Special(Case(reason=PERMUTED), sized="image", smaller=_smaller(64)),
-    "convnext_*": Special(Case(reason=f"{VIEWED}; {ADDED_THERE}", apart=OF_ADDS | {"permute"})),
+    "convnext_*": Special(Case(reason=VIEWED, apart=frozenset({"permute"}))),
     "swin_*": Special(
         Case(reason=f"{VIEWED}; {MASKED}", apart=frozenset({"add", "mul", "new_zeros", "permute", "view"})),
         sized="image",
