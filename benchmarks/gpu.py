@@ -1,7 +1,8 @@
 """Training and inference as a GPU is used, img/s, against torchvision's own class under the same settings.
 
 `python -m benchmarks.gpu` runs on whatever device is there: bfloat16 (autocast to train, weights for inference) and
-channels last, eager and compiled. Both modules have the same weights and the same images, and take turns.
+channels last, eager and compiled. Both modules have the same weights and the same images, and take turns. They are made
+anew a few times, each first in turn: where a module happens to lie in memory can be worth a percent.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import statistics
 import sys
 import time
 import warnings
 from collections.abc import Callable
 from functools import partial
+from random import Random
 from typing import Any, NamedTuple
 
 from benchmarks.machine import machine
-from benchmarks.measure import Pairs, bootstrap, in_turns
+from benchmarks.measure import Pairs, in_turns
 
 NETWORKS = ("resnet50", "efficientnet_b0", "convnext_tiny", "vit_b_16")
 PASSES = ("training", "inference", "folded")
@@ -25,6 +28,7 @@ PASSES = ("training", "inference", "folded")
 MODES = ("eager", "default", "reduce-overhead", "max-autotune")
 _DTYPES = {"training": "autocast", "inference": "bfloat16", "folded": "bfloat16"}
 _WARM = 3
+_RESAMPLES = 2000
 
 
 class Result(NamedTuple):
@@ -40,7 +44,7 @@ class Result(NamedTuple):
     ratio: float
     """The median of the paired ratios of images per second."""
     interval: tuple[float, float]
-    """The 95 % bootstrap interval of that."""
+    """The 95 % bootstrap interval of that, over builds and pairs."""
     memory: float | None
     """Our peak over theirs of what the device's allocator gave out; None on a CPU, which has no such count."""
     pairs: int
@@ -65,7 +69,6 @@ def main(arguments: list[str] | None = None) -> int:
         for mode in options.modes:
             for what in options.passes:
                 for peer in ("ours", "control") if options.control else ("ours",):
-                    torch._dynamo.reset()
                     results.append(_compared(network, what, mode, device, options, peer == "control"))
                     if not options.json:
                         print(_line(results[-1]), flush=True)
@@ -83,15 +86,22 @@ def _compared(network: str, what: str, mode: str, device: Any, options: Any, con
     images = torch.randn(size, generator=torch.Generator().manual_seed(1)).to(device)
     images = images.contiguous(memory_format=torch.channels_last)
     makers = [partial(_theirs if control else _ours, network), partial(_theirs, network)]
-    runs, peaks = [], []
-    for maker in makers:
-        module = maker(reference, what, mode, device, options.size)
-        do = _training(module, images) if what == "training" else _inference(module, images)
-        peaks.append(_peak(do, device))
-        runs.append(partial(_several, do, options.steps, device))
-        del module, do
-    pairs = in_turns(*runs, options.seconds, least=options.pairs)
-    return _result(f"{network}{' (control)' if control else ''}", what, mode, options, pairs, peaks)
+    builds: list[Pairs] = []
+    peaks: list[int | None] = [None, None]
+    for number in range(options.builds):
+        runs: dict[int, Callable[[], object]] = {}
+        for side in (number % 2, 1 - number % 2):
+            module = makers[side](reference, what, mode, device, options.size)
+            do = _training(module, images) if what == "training" else _inference(module, images)
+            peaks[side] = _peak(do, device)
+            runs[side] = partial(_several, do, options.steps, device)
+            del module, do
+        least = -(-options.pairs // options.builds)
+        builds.append(in_turns(runs[0], runs[1], options.seconds / options.builds, least=least))
+        del runs
+        gc.collect()
+        torch._dynamo.reset()
+    return _result(f"{network}{' (control)' if control else ''}", what, mode, options, builds, peaks)
 
 
 def _published(network: str, size: int) -> Any:
@@ -187,9 +197,9 @@ def _several(do: Callable[[], object], steps: int, device: Any) -> None:
         torch.accelerator.synchronize(device)
 
 
-def _result(network: str, what: str, mode: str, options: Any, pairs: Pairs, peaks: list[int | None]) -> Result:
+def _result(network: str, what: str, mode: str, options: Any, builds: list[Pairs], peaks: list[int | None]) -> Result:
+    pairs = Pairs([t for each in builds for t in each.ours], [t for each in builds for t in each.theirs])
     row = pairs.row(network, "torchvision", times_faster=True)
-    ratios = [theirs / ours for ours, theirs in zip(pairs.ours, pairs.theirs, strict=True)]
     images = options.batch * options.steps
     ours, theirs = peaks
     memory = None if ours is None or not theirs else ours / theirs
@@ -197,7 +207,20 @@ def _result(network: str, what: str, mode: str, options: Any, pairs: Pairs, peak
     assert row.theirs
     assert row.ratio
     rates = images / row.ours, images / row.theirs
-    return Result(network, what, mode, options.batch, *rates, row.ratio, bootstrap(ratios), memory, len(ratios))
+    return Result(network, what, mode, options.batch, *rates, row.ratio, _interval(builds), memory, len(pairs.ours))
+
+
+def _interval(builds: list[Pairs]) -> tuple[float, float]:
+    """The 95 % bootstrap interval of the median, over the builds and the pairs in each."""
+    random = Random(0)
+    ratios = [[theirs / ours for ours, theirs in zip(*each, strict=True)] for each in builds]
+    medians = sorted(
+        statistics.median(
+            [ratio for drawn in random.choices(ratios, k=len(ratios)) for ratio in random.choices(drawn, k=len(drawn))]
+        )
+        for _ in range(_RESAMPLES)
+    )
+    return medians[_RESAMPLES // 40], medians[-_RESAMPLES // 40 - 1]
 
 
 _HEAD = (
@@ -224,6 +247,7 @@ def _options(arguments: list[str] | None) -> Any:
     parser.add_argument("--steps", type=int, default=10, help="steps that are timed together (10)")
     parser.add_argument("--pairs", type=int, default=10, help="the least number of pairs (10)")
     parser.add_argument("--seconds", type=float, default=10.0, help="about how long each comparison runs (10)")
+    parser.add_argument("--builds", type=int, default=4, help="how often both modules are made (4)")
     parser.add_argument("--threads", type=int, help="of a CPU")
     parser.add_argument("--control", action="store_true", help="torchvision against itself as well")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")

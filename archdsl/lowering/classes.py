@@ -70,6 +70,8 @@ class Class:
     """For each parameter its value in each instance."""
     recomputed: bool = False
     """Whether what its forward makes is computed again for the backward pass."""
+    is_sequential: bool = False
+    """Whether it is an nn.Sequential with a name: its modules have no names but numbers, and run in their order."""
 
 
 class Classes:
@@ -115,7 +117,10 @@ class Classes:
         kind = self.by_key.get(key)
         if kind is None:
             body = body or forward(self.plan, run)
-            kind = self.by_key[key] = Class(len(self.classes), definition, body, recomputed=recomputed)
+            chained = self.is_chain(run) and not any(name.isidentifier() for name, _ in children)
+            kind = Class(len(self.classes), definition, body, recomputed=recomputed)
+            kind.is_sequential = chained and run is not self.plan.root
+            self.by_key[key] = kind
             self.classes.append(kind)
         made = Instance(run, kind, children, run.activation.span, len(kind.instances))
         kind.instances.append(made)
@@ -163,12 +168,18 @@ class Classes:
         return lowering is not None and isinstance(lowering.call, Call | Parameter)
 
     def is_sequence(self, run: Run) -> bool:
-        """Whether a group is an nn.Sequential: numbered, each step a module on the result of the one before."""
-        if run.activation.kind != "group" or not run.activation.numbered or len(run.inputs) != 1:
+        """Whether a group is a plain nn.Sequential."""
+        if run.activation.kind != "group" or not run.activation.numbered:
+            return False
+        return self.is_chain(run) and all(step.name == str(number) for number, step in enumerate(run.steps))
+
+    def is_chain(self, run: Run) -> bool:
+        """Whether each step is a module of its own on the result of the one before."""
+        if len(run.inputs) != 1 or len({step.name for step in run.steps}) < len(run.steps):
             return False
         value = run.parameters[0]
-        for number, step in enumerate(run.steps):
-            if step.name != str(number) or list(step.inputs) != [value]:
+        for step in run.steps:
+            if list(step.inputs) != [value]:
                 return False
             if isinstance(step, Node):
                 lowering = self.lowered[step.index]

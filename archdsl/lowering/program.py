@@ -121,20 +121,30 @@ class _Printer:
     # ------------------------------------------------------------ classes
 
     def class_(self, kind: Class) -> list[str]:
-        lines = [f"class {kind.name}(nn.Module):"]
+        lines = [f"class {kind.name}(nn.{'Sequential' if kind.is_sequential else 'Module'}):"]
         doc = kind.instances[0].run.activation.doc if kind is not self.classes.root.kind else ""
         if doc:
             lines += [f'    """{_documentation(doc, 4)}"""', ""]
         parameters = "".join(f", {name}: {_type(kind, name)}" for name in kind.parameters)
         lines.append(f"    def __init__(self{parameters}) -> None:")
-        lines.append("        super().__init__()")
         slots = iter(kind.slots)
-        for name, tree in kind.instances[0].children:
-            lines += self.child(name, tree, slots)
+        children = kind.instances[0].children
+        if kind.is_sequential and all(name == str(number) for number, (name, _) in enumerate(children)):
+            lines += ["        super().__init__(", *self.items([tree for _, tree in children], slots), "        )"]
+        else:
+            lines.append("        super().__init__()")
+            for name, tree in children:
+                lines += self.child(name, tree, slots)
         if kind is self.classes.root.kind:
             lines += self.freezing()
-        lines += ["", *self.decorated(kind), *self.forward(kind)]
+        if not kind.is_sequential or kind.recomputed:
+            lines += ["", *self.decorated(kind), *self.forward(kind)]
         return lines
+
+    def items(self, trees: Iterable[Tree], slots: Iterator[str]) -> Iterator[str]:
+        """The arguments of an nn.Sequential with a name, each with the line that it comes from."""
+        for tree in trees:
+            yield from _assigned(self.constructor(tree, slots, 12), "", ",", 12, tree.span)
 
     def decorated(self, kind: Class) -> list[str]:
         """What stands before a forward that is to run in another way."""
@@ -181,15 +191,8 @@ class _Printer:
         return lines
 
     def child(self, name: str, tree: Tree, slots: Iterator[str]) -> list[str]:
-        comment = _comment(tree.span)
         opening, closing = (f"self.{name} = ", "") if name.isidentifier() else (f'self.add_module("{name}", ', ")")
-        text = self.constructor(tree, slots, 8)
-        lines = (opening + text + closing).split("\n")
-        first = f"        {lines[0]}{comment}"
-        if len(lines) == 1 and len(first) > _WIDTH:
-            head, _, rest = lines[0].partition("(")
-            return [f"        {head}({comment}", f"            {rest[:-1]}", "        )"]
-        return [first, *lines[1:]]
+        return _assigned(self.constructor(tree, slots, 8), opening, closing, 8, tree.span)
 
     def constructor(self, tree: Tree, slots: Iterator[str], indent: int) -> str:
         if isinstance(tree, Sequence):
@@ -239,6 +242,8 @@ class _Printer:
         steady = [line for line in body.lines if not line.training_only]
         if is_root and any(output.training_only for output in self.graph.outputs):
             return lines + self.in_two_modes(steady, late, body.results)
+        if kind.is_sequential:
+            return [*lines, f"        return super().forward({body.parameters[0]})"]
         if steady and len(body.results) == 1 and steady[-1].text.startswith(f"{body.results[0]} = "):
             *steady, last = steady
             lines += _statements(steady, 8)
@@ -289,6 +294,16 @@ def _reached(path: str) -> str:
 
 def _statements(lines: list[Line], indent: int) -> list[str]:
     return [f"{' ' * indent}{line.text}{_comment(line.span)}" for line in lines]
+
+
+def _assigned(text: str, opening: str, closing: str, indent: int, span: Span) -> list[str]:
+    """A constructor between what stands around it, in two lines more where one would be too long."""
+    blank, comment = " " * indent, _comment(span)
+    first, *rest = (opening + text + closing).split("\n")
+    if rest or len(blank + first + comment) <= _WIDTH:
+        return [f"{blank}{first}{comment}", *rest]
+    head, _, inner = text.removesuffix(")").partition("(")
+    return [f"{blank}{opening}{head}({comment}", f"{blank}    {inner}", f"{blank}){closing}"]
 
 
 def _comment(span: Span) -> str:

@@ -37,8 +37,8 @@ def recomputed(graph: Graph) -> frozenset[str]:
     found = frozenset(units(graph))
     if not found:
         raise ArchError(
-            f"checkpoint=True computes the blocks of a network again, and {graph.name} has none with at least two "
-            "layers that multiply with a matrix; write what is to be computed again as a block"
+            f"with a checkpoint the blocks of a network are computed again, and {graph.name} has none with at least "
+            "two layers that multiply with a matrix; write what is to be computed again as a block"
         )
     return found
 

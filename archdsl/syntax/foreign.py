@@ -62,6 +62,12 @@ LAYERS = {
 
 _DEPTHWISE = "a depthwise convolution has as many groups as channels: on 32, `conv 32 k3 p1 g=32`"
 _SEPARABLE = "a separable convolution is two: from 32 channels to 64, `conv 32 k3 p1 g=32 -> conv 64`"
+_RESIDUAL = "a residual connection is two branches and their sum: on 32 channels, `( conv 32 k3 p1 -> bn | id ) -> add`"
+_EXCITATION = (
+    "to weigh channels is a branch and a product: on 32 channels, "
+    "`( id | gap -> conv 8 -> relu -> conv 32 -> sigmoid ) -> mul`"
+)
+_LOSS = "a loss is no part of a network: it stands where the module is trained"
 
 FORMS = {
     **_same(_DEPTHWISE, "depthwise", "depthwiseconv", "dwconv", "convdw"),
@@ -85,6 +91,12 @@ FORMS = {
     "repeat": "a repeat is written behind what it repeats: `x3`",
     "print": "nothing prints here; `archdsl report FILE` shows what each layer gives",
     **_same("elements are put one behind the other with `->`", "sequential", "modulelist"),
+    **_same(_RESIDUAL, "residual", "residualblock", "resblock", "skipconnection", "shortcut"),
+    **_same(_EXCITATION, "seblock", "selayer", "squeezeexcite", "squeezeexcitation", "squeezeandexcitation"),
+    **_same("it is linear layers with an activation between them: `fc`, `gelu`, `fc`", "mlp", "ffn", "feedforward"),
+    **_same("values are joined along an axis that is there: `cat`", "stack", "vstack", "hstack", "dstack"),
+    **_same("axes of size 1 come and go by `reshape`", "unsqueeze", "squeeze", "expanddims"),
+    **_same(_LOSS, "loss", "crossentropy", "crossentropyloss", "mse", "mseloss", "bceloss", "nllloss"),
 }
 """Plain words of other libraries that are no one layer here, each with how that is written."""
 

@@ -87,7 +87,10 @@ def _cast(module: nn.Module, kind: torch.dtype) -> None:
 
 
 def _turn(module: nn.Module) -> None:
-    """Weights that go over maps lie in memory with their channels last; what they give then does so too."""
+    """Weights that go over maps lie in memory with their channels last; what they give then does so too.
+
+    As `nn.Module.to` does it: with one channel or one place, where several orders are the same, strides tell which.
+    """
     for parameter in module.parameters():
         if parameter.dim() in _LAST:
-            parameter.data = parameter.data.contiguous(memory_format=_LAST[parameter.dim()])
+            parameter.data = parameter.data.to(memory_format=_LAST[parameter.dim()])

@@ -283,6 +283,15 @@ def test_channels_last_reaches_the_last_map() -> None:
     assert not found[0].is_contiguous()
 
 
+def test_channels_last_has_the_strides_that_torch_gives() -> None:
+    """Also where one channel or one place makes several orders the same: what torch chooses is faster there."""
+    net = archdsl.parse("net n {\n  input 8x9x9\n  conv 8 k3 g=8 -> conv 4 k1 -> upconv 4 k2 s2 g=4 -> conv 1 k3\n}")
+    ours = net.compile(memory_format="channels_last")
+    theirs = net.compile().to(memory_format=torch.channels_last)
+    assert [p.stride() for p in ours.parameters()] == [p.stride() for p in theirs.parameters()]
+    assert [p.stride() for p in ours.parameters()] != [p.stride() for p in net.compile().parameters()]
+
+
 def test_channels_last_of_volumes_and_of_lines() -> None:
     volumes = archdsl.parse("net n {\n  input 2x6x6x6\n  conv 3 k3 -> bn -> relu\n}").compile(
         memory_format=torch.channels_last

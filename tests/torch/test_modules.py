@@ -180,6 +180,63 @@ def test_blocks_alike_are_of_one_class() -> None:
     assert all(kind.startswith("Basic") for kind in kinds)
 
 
+NUMBERED = """
+block in_order(c) {{ conv c k3 p1 as 0 -> bn as 1 -> relu as 2 }}
+block other(c) {{ {} }}
+net n {{ input 3x8x8
+  in_order(4) as first -> other(4) as second }}
+"""
+BODIES = {
+    "in order": ("conv c k3 p1 as 0 -> gelu as 1", True),
+    "a number left out": ("conv c k3 p1 as 0 -> gelu as 2", True),
+    "a block inside": ("in_order(c) as 0 -> gelu as 1", True),
+    "a name among the numbers": ("conv c k3 p1 as 0 -> gelu as act", False),
+    "an expression among them": ("conv c k3 p1 as 0 -> square as 1 -> gelu as 2", False),
+    "a shortcut": ("conv c k3 p1 as 0 -> (bn as 1 | id) -> add", False),
+}
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_a_block_whose_modules_have_numbers_alone_is_a_sequential_of_its_name(body: str) -> None:
+    """As torchvision has it for a convolution with its norm; other blocks have a forward that says what runs."""
+    inner, sequential = BODIES[body]
+    net = archdsl.parse(NUMBERED.format(inner))
+    module = net.compile().eval()
+    first, second = module.get_submodule("first"), module.get_submodule("second")
+    assert isinstance(first, nn.Sequential)
+    assert type(first).__name__ == "InOrder"
+    assert [type(child) for child in first] == [nn.Conv2d, nn.BatchNorm2d, nn.ReLU]
+    assert isinstance(second, nn.Sequential) == sequential
+    image = torch.arange(2.0 * 3 * 8 * 8).sin().view(2, 3, 8, 8)
+    x = first[2](first[1](first[0](image)))
+    children = dict(second.named_children())
+    for name in children:
+        if body != "a shortcut":
+            x = children[name](x.square() if body == "an expression among them" and name == "2" else x)
+    if body == "a shortcut":
+        x = children["0"](x)
+        x = children["1"](x) + x
+    assert torch.equal(module(image), x)
+
+
+def test_a_sequential_that_is_computed_again_is_one_too() -> None:
+    net = archdsl.parse(NUMBERED.format("conv c k3 p1 as 0 -> gelu as 1 -> conv c k3 p1 as 2"))
+    assert net.units == ("second",)
+    plain = net.compile()
+    again = net.compile(plain, checkpoint=True)
+    assert isinstance(again.get_submodule("second"), nn.Sequential)
+    kept: list[list[Tensor]] = []
+    image = torch.arange(2.0 * 3 * 8 * 8).sin().view(2, 3, 8, 8)
+    gradients = []
+    for module in (plain, again):
+        kept.append([])
+        with torch.autograd.graph.saved_tensors_hooks(lambda t: (kept[-1].append(t.detach()), t)[1], lambda t: t):
+            given = module(image)
+        gradients.append(torch.autograd.grad(given.square().sum(), list(module.parameters())))
+    assert all(map(torch.equal, *gradients))
+    assert len(kept[1]) < len(kept[0])
+
+
 # ---------------------------------------------------------------- what torch does with a module
 
 
