@@ -6,10 +6,11 @@ Each takes a name, raises an AssertionError where the two differ, and returns wh
 from __future__ import annotations
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
@@ -310,6 +311,39 @@ def steps(name: str, variant: str) -> tuple[Recorded, Recorded]:
         assert len(run.operators) > 3 * len(list(model.parameters())), "the step was not seen"
         runs.append(run)
     return runs[0], runs[1]
+
+
+def calls(name: str) -> float:
+    """A forward in evaluation calls as many functions, Python's and C's, as theirs: what a small image costs most."""
+    case = running(name, "")
+    reference = unfilled(name, case)
+    reference._apply(lambda tensor: torch.zeros_like(tensor, device="cpu") if tensor.is_meta else tensor)
+    model = ours(name, case)
+    model.load_state_dict(reference.state_dict(), strict=True, assign=True)
+    x = image(name)[:1]
+    given, theirs_are = (called(partial(module.eval(), x)) for module in (model, reference))
+    assert given <= 1.01 * theirs_are or special(name).calls, f"{given} calls of functions, theirs has {theirs_are}"
+    assert given <= 1.2 * theirs_are
+    return given / theirs_are
+
+
+def called(do: Callable[[], object]) -> int:
+    """How many functions something calls, once it has run before."""
+    count = 0
+
+    def see(frame: object, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    with torch.inference_mode():
+        do()
+        before = sys.getprofile()
+        sys.setprofile(see)
+        try:
+            do()
+        finally:
+            sys.setprofile(before)
+    return count
 
 
 def structure(name: str, variant: str = "") -> str:

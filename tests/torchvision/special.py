@@ -38,6 +38,8 @@ class Special:
     """Arguments of the spec where multiplications are counted."""
     order: str = ""
     """Why the entries of the state stand in another order; without a reason they stand in the same."""
+    calls: str = ""
+    """Why a forward calls more functions; without a reason at most one in a hundred more."""
     variants: Mapping[str, Case] = field(default_factory=dict)
     """Other forms of the network, proven in all but the published counts."""
 
@@ -58,6 +60,8 @@ PERMUTED = "theirs makes tokens by `permute`, ours by `transpose`"
 VIEWED = "theirs moves the channels to the end once, ours for each layer that wants them there: more views"
 MASKED = "theirs scales and masks products in another order of the same steps"
 PARTITIONED = "theirs cuts the map into windows before the norm, ours in the attention"
+MODULES = "theirs calls a function where ours has a module with a path of its own"
+TAPPED = "theirs goes through its modules in a loop, ours names each, since what some of them give goes elsewhere too"
 LATER = "theirs runs the heads where they branch off, ours after the rest"
 
 OF_CATS = frozenset({"add", "cat", "relu", "relu_", "slice"})
@@ -102,6 +106,7 @@ SPECIAL: dict[str, Special] = {
     "densenet*": Special(_DENSENET),
     "googlenet": Special(
         Case(theirs={"aux_logits": False, "init_weights": False}),
+        calls=MODULES,
         # One dropout at a time: theirs draws those of the heads first, ours that of the main line.
         variants={
             "with heads, their dropout": Case(
@@ -119,12 +124,13 @@ SPECIAL: dict[str, Special] = {
     "inception_v3": Special(
         Case(theirs={"init_weights": False}, reason=f"{LATER}; {DROPPED}", apart=OF_DROPS),
         shape=(3, 299, 299),  # the least that the head takes
+        calls=MODULES,
         counted={"aux": False},  # theirs are those of evaluation, which runs no head
         variants={
             "without the head": Case({"aux": False}, {"aux_logits": False, "init_weights": False}, DROPPED, OF_DROPS)
         },
     ),
-    "shufflenet_*": Special(Case(reason=f"{SHUFFLED}; {AVERAGED}", apart=OF_SHUFFLES | OF_MEANS)),
+    "shufflenet_*": Special(Case(reason=f"{SHUFFLED}; {AVERAGED}", apart=OF_SHUFFLES | OF_MEANS), calls=MODULES),
     "efficientnet_*": Special(
         Case(
             reason=f"{ADDED_THERE}; {DROPPED_THERE}",
@@ -153,6 +159,7 @@ SPECIAL: dict[str, Special] = {
     "fcn_*": Special(_labels(True), variants={"alone": _labels(False)}),
     "deeplabv3_mobilenet_v3_large": Special(
         _labels(True, ADDED_THERE, apart=OF_ADDS),
+        calls=TAPPED,
         variants={"alone": _labels(False, ADDED_THERE, apart=OF_ADDS)},
     ),
     "deeplabv3_*": Special(_labels(True), variants={"alone": _labels(False)}),
@@ -161,7 +168,8 @@ SPECIAL: dict[str, Special] = {
             theirs={"weights_backbone": None},
             reason=f"{ADDED_THERE}; {GATED}",
             apart=OF_ADDS | OF_GATES,
-        )
+        ),
+        calls=TAPPED,
     ),
     "r3d_18": VIDEO,
     "mc3_18": VIDEO,

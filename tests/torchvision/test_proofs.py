@@ -50,6 +50,11 @@ def test_their_weights_load_as_they_are_and_give_the_same_bits(name: str, varian
     proofs.bits(name, variant)
 
 
+@each_net
+def test_a_forward_calls_no_more_functions(name: str) -> None:
+    proofs.calls(name)
+
+
 @each_form
 def test_a_training_step_gives_the_same_gradients_and_statistics(name: str, variant: str) -> None:
     proofs.gradients(name, variant)
