@@ -235,13 +235,14 @@ def lowered(graph: Graph, used: Uses) -> list[Lowering | None]:
     shared = {node.path for node in graph.nodes if node.reused}
     norms = frozen(graph).norms
     # A shared module overwrites in all of its uses or in none.
-    kept = {n.path for n in graph.nodes if n.path in shared and not _may_overwrite(graph, homes, n, used)}
+    may = _overwriting(graph, homes, used)
+    kept = {node.path for node in graph.nodes if node.path in shared and not may[node.index]}
     for node in graph.nodes:
         if isinstance(node.layer, Input):
             result.append(None)
             continue
         tensors = graph.inputs_of(node)
-        inplace = node.path not in kept and _may_overwrite(graph, homes, node, used)
+        inplace = may[node.index] and node.path not in kept
         giver = graph.nodes[node.inputs[0].node]
         last = giver.layer.channels_last and tensors[0].kind == "map" and node.path not in shared
         keeps = node.index in norms
@@ -299,17 +300,21 @@ def _late(graph: Graph, root: Run) -> frozenset[int]:
     return frozenset(late)
 
 
-def _may_overwrite(graph: Graph, homes: list[int], node: Node, used: Uses) -> bool:
-    """Whether nobody else needs what flows in first: no other layer, no hook's module border, no backward pass.
+def _overwriting(graph: Graph, homes: list[int], used: Uses) -> list[bool]:
+    """For each node whether nobody else needs what flows in first: no layer, no hook's module border, no backward pass.
 
     What works while training only hands on its own input in evaluation: then nobody else may need that either.
     """
-    home = homes[node.activation]
-    value = node.inputs[0]
-    while True:
-        giver = graph.nodes[value.node]
-        if used.count[value] > 1 or homes[giver.activation] != home or isinstance(giver.layer, Input):
-            return False
-        if not giver.layer.trains_only:
-            return giver.layer.rewritable
-        value = giver.inputs[0]
+    may: list[bool] = []
+    free: list[bool] = []
+    """For each node whether the next may overwrite what it gives."""
+    for node in graph.nodes:
+        if isinstance(node.layer, Input):
+            may.append(False)
+            free.append(False)
+            continue
+        value = node.inputs[0]
+        home = homes[graph.nodes[value.node].activation]
+        may.append(used.count[value] == 1 and home == homes[node.activation] and free[value.node])
+        free.append(may[-1] if node.layer.trains_only else node.layer.rewritable)
+    return may

@@ -145,8 +145,8 @@ MUTATIONS: dict[str, tuple[Any, str, Any, set[str]]] = {
     ),
     "overwriting what is still needed": (
         archdsl.lowering.modules,
-        "_may_overwrite",
-        lambda *_: True,
+        "_overwriting",
+        lambda graph, *_: [bool(node.inputs) for node in graph.nodes],
         {"values", "gradient", "crash"},
     ),
     "a network that is not cut": (archdsl.elaborate.networks, "cut", lambda *_: False, {"layers"}),
