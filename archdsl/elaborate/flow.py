@@ -275,17 +275,18 @@ class Walker:
             notes, help = facts(repeat.count, env), rounded_down(repeat.count, env)
             self.report("bad-argument", message, repeat.count, env, notes=notes, help=help)
             return (NOTHING,)
-        nodes = self.builder.nodes
+        nodes, frame = self.builder.nodes, self.builder.frame
         for done in range(int(count)):
             self.builder.step(repeat, env, 2)
-            before, had = flow, len(nodes)
+            had = len(nodes)
+            before = flow, had, len(frame.names), frame.next_number
             flow = self.element(repeat.element, flow, env)
             made = len(nodes) - had
             total = had + made * (int(count) - done)
             if total > limits.LAYERS and made:
                 message = f"{int(count):,} times {made} layers makes {total:,}, more than {limits.LAYERS:,}"
                 self.builder.too_much(repeat, env, message)
-            if NOTHING in flow or (flow == before and not made):
+            if NOTHING in flow or before == (flow, len(nodes), len(frame.names), frame.next_number):
                 break  # an error, or nothing that another turn would change
         return flow
 

@@ -234,8 +234,8 @@ def lowered(graph: Graph, used: Uses) -> list[Lowering | None]:
     result: list[Lowering | None] = []
     shared = {node.path for node in graph.nodes if node.reused}
     norms = frozen(graph).norms
-    # A shared module overwrites in all of its uses or in none.
     may = _overwriting(graph, homes, used)
+    # A shared module overwrites in all of its uses or in none.
     kept = {node.path for node in graph.nodes if node.path in shared and not may[node.index]}
     for node in graph.nodes:
         if isinstance(node.layer, Input):
