@@ -10,12 +10,16 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import os
 import statistics
 import sys
+import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
@@ -45,8 +49,8 @@ class Result(NamedTuple):
     """The median of the paired ratios of images per second."""
     interval: tuple[float, float]
     """The 95 % bootstrap interval of that, over builds and pairs."""
-    memory: float | None
-    """Our peak over theirs of what the device's allocator gave out; None on a CPU, which has no such count."""
+    memory: float
+    """The most bytes that a step of ours holds over those of theirs, the module's own included."""
     pairs: int
 
 
@@ -87,15 +91,15 @@ def _compared(network: str, what: str, mode: str, device: Any, options: Any, con
     images = images.contiguous(memory_format=torch.channels_last)
     makers = [partial(_theirs if control else _ours, network), partial(_theirs, network)]
     builds: list[Pairs] = []
-    peaks: list[int | None] = [None, None]
+    peaks = [0, 0]
     for number in range(options.builds):
         runs: dict[int, Callable[[], object]] = {}
         for side in (number % 2, 1 - number % 2):
-            module = makers[side](reference, what, mode, device, options.size)
-            do = _training(module, images) if what == "training" else _inference(module, images)
-            peaks[side] = _peak(do, device)
+            module, forward = makers[side](reference, what, mode, device, options.size)
+            do = _training(module, forward, images) if what == "training" else _inference(forward, images)
+            peaks[side] = _peak(do, module, device)
             runs[side] = partial(_several, do, options.steps, device)
-            del module, do
+            del module, forward, do
         least = -(-options.pairs // options.builds)
         builds.append(in_turns(runs[0], runs[1], options.seconds / options.builds, least=least))
         del runs
@@ -112,15 +116,17 @@ def _published(network: str, size: int) -> Any:
     return getattr(import_torchvision().models, network)(**options)
 
 
-def _ours(network: str, reference: Any, what: str, mode: str, device: Any, size: int) -> Any:
+def _ours(network: str, reference: Any, what: str, mode: str, device: Any, size: int) -> tuple[Any, Any]:
+    """The module, and what is called."""
     import archdsl
 
     settings = {"dtype": _DTYPES[what], "memory_format": "channels_last", "mode": mode, "fold": what == "folded"}
     module = archdsl.load(network, input=f"3x{size}x{size}").compile(reference, device=device, **settings)
-    return module.train() if what == "training" else module.eval().requires_grad_(False)
+    module = module.train() if what == "training" else module.eval().requires_grad_(False)
+    return module, module
 
 
-def _theirs(network: str, reference: Any, what: str, mode: str, device: Any, size: int) -> Any:
+def _theirs(network: str, reference: Any, what: str, mode: str, device: Any, size: int) -> tuple[Any, Any]:
     """torchvision's class, made ready in the usual way; to train, autocast is around its forward."""
     import torch
 
@@ -132,17 +138,16 @@ def _theirs(network: str, reference: Any, what: str, mode: str, device: Any, siz
     if mode != "eager":
         module.compile(mode=mode)
     if what != "training":
-        return module
+        return module, module
 
     def forward(images: Any) -> Any:
         with torch.autocast(images.device.type, torch.bfloat16):
             return module(images)
 
-    forward.parameters = module.train().parameters  # type: ignore[attr-defined]
-    return forward
+    return module.train(), forward
 
 
-def _training(module: Any, images: Any) -> Callable[[], object]:
+def _training(module: Any, forward: Any, images: Any) -> Callable[[], object]:
     import torch
 
     optimizer = torch.optim.SGD(module.parameters(), lr=1e-6, momentum=0.9)
@@ -150,33 +155,34 @@ def _training(module: Any, images: Any) -> Callable[[], object]:
 
     def do() -> None:
         optimizer.zero_grad(set_to_none=True)
-        torch.nn.functional.cross_entropy(module(images).float(), target).backward()
+        torch.nn.functional.cross_entropy(forward(images).float(), target).backward()
         optimizer.step()
 
     return do
 
 
-def _inference(module: Any, images: Any) -> Callable[[], object]:
+def _inference(forward: Any, images: Any) -> Callable[[], object]:
     import torch
 
     images = images.to(torch.bfloat16)
 
     def do() -> None:
         with torch.inference_mode():
-            module(images)
+            forward(images)
 
     return do
 
 
-def _peak(do: Callable[[], object], device: Any) -> int | None:
-    """The most bytes that the device's allocator gave out in some first runs, over what there was before."""
+def _peak(do: Callable[[], object], module: Any, device: Any) -> int:
+    """The most bytes that are held at once: the module's own and, after some first steps, what a step asks for."""
     import torch
 
+    own = sum(each.nbytes for each in (*module.parameters(), *module.buffers()))
     gc.collect()
     if device.type == "cpu":
         for _ in range(_WARM):
             do()
-        return None
+        return own + _peak_on_cpu(do)
     torch.accelerator.synchronize(device)
     before: int = torch.accelerator.memory_allocated(device)
     for number in range(_WARM + 1):
@@ -185,7 +191,45 @@ def _peak(do: Callable[[], object], device: Any) -> int | None:
             torch.accelerator.reset_peak_memory_stats(device)
         do()
     torch.accelerator.synchronize(device)
-    return int(torch.accelerator.max_memory_allocated(device)) - before
+    return own + int(torch.accelerator.max_memory_allocated(device)) - before
+
+
+def _peak_on_cpu(do: Callable[[], object]) -> int:
+    """The CPU's allocator keeps no such count; torch's profiler writes down what it gives out and takes back."""
+    import torch
+
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+            do()
+        path = Path(folder, "trace.json")
+        profile.export_chrome_trace(str(path))
+        events = json.loads(path.read_bytes())["traceEvents"]
+    changes = [event for event in events if event["name"] == "[memory]"]
+    held: dict[int, int] = {}
+    now = most = 0
+    for change in sorted(changes, key=lambda event: float(event["ts"])):
+        address, size = change["args"]["Addr"], change["args"]["Bytes"]
+        if size > 0:
+            held[address] = size
+            now += size
+        else:
+            now -= held.pop(address, 0)  # what was there before is not of this step
+        most = max(most, now)
+    return most
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Nothing reaches the standard error, from outside Python too: the profiler says when it starts and stops."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nothing:
+            os.dup2(nothing.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _several(do: Callable[[], object], steps: int, device: Any) -> None:
@@ -197,15 +241,14 @@ def _several(do: Callable[[], object], steps: int, device: Any) -> None:
         torch.accelerator.synchronize(device)
 
 
-def _result(network: str, what: str, mode: str, options: Any, builds: list[Pairs], peaks: list[int | None]) -> Result:
+def _result(network: str, what: str, mode: str, options: Any, builds: list[Pairs], peaks: list[int]) -> Result:
     pairs = Pairs([t for each in builds for t in each.ours], [t for each in builds for t in each.theirs])
     row = pairs.row(network, "torchvision", times_faster=True)
     images = options.batch * options.steps
-    ours, theirs = peaks
-    memory = None if ours is None or not theirs else ours / theirs
     assert row.ours
     assert row.theirs
     assert row.ratio
+    memory = peaks[0] / peaks[1]
     rates = images / row.ours, images / row.theirs
     return Result(network, what, mode, options.batch, *rates, row.ratio, _interval(builds), memory, len(pairs.ours))
 
@@ -231,9 +274,8 @@ _HEAD = (
 def _line(result: Result) -> str:
     low, high = result.interval
     ratio = f"{result.ratio:.3f} ({low:.3f}-{high:.3f})"
-    memory = "-" if result.memory is None else f"{result.memory:.3f}"
     head = f"{result.network:26}{result.what:11}{result.mode:17}{result.batch:6}"
-    return f"{head}{result.ours:6.1f} img/s{result.theirs:8.1f} img/s   {ratio:22}{memory}"
+    return f"{head}{result.ours:6.1f} img/s{result.theirs:8.1f} img/s   {ratio:22}{result.memory:.4f}"
 
 
 def _options(arguments: list[str] | None) -> Any:
