@@ -127,7 +127,7 @@ def _ours(network: str, reference: Any, what: str, mode: str, device: Any, size:
 
 
 def _theirs(network: str, reference: Any, what: str, mode: str, device: Any, size: int) -> tuple[Any, Any]:
-    """torchvision's class, made ready in the usual way; to train, autocast is around its forward."""
+    """torchvision's class in the same types, running statistics in float32; to train, autocast is around its forward."""
     import torch
 
     module = _published(network, size)
@@ -135,6 +135,9 @@ def _theirs(network: str, reference: Any, what: str, mode: str, device: Any, siz
     module = module.to(device, memory_format=torch.channels_last)
     if what != "training":
         module.to(torch.bfloat16).eval().requires_grad_(False)
+        for norm in module.modules():
+            if isinstance(norm, torch.nn.BatchNorm2d):
+                norm.float()
     if mode != "eager":
         module.compile(mode=mode)
     if what != "training":

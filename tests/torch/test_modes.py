@@ -21,7 +21,6 @@ from archdsl.cli.app import app
 from archdsl.cli.options import PRESETS as OPTIONS
 from archdsl.lowering.modes import PRESETS, Settings, settings
 from archdsl.torch.vision import import_torchvision
-from tests.reports.tracker import Tracker
 from tests.torch.small import distance, images, lived_in, small
 
 torchvision = import_torchvision()
@@ -249,29 +248,6 @@ def test_in_bfloat16_torchvisions_operators_run_and_one_conversion(name: str) ->
 
 
 # ---------------------------------------------------------------- memory formats
-
-
-@pytest.mark.parametrize("name", ["resnet50", "efficientnet_b0", "convnext_tiny", "vit_b_16"])
-def test_a_step_holds_as_much_memory_as_torchvisions(name: str) -> None:
-    """Every tensor alive is counted, in training under autocast with the channels last: the same to the byte."""
-    given = {"image_size": 32} if name == "vit_b_16" else {}
-    theirs = getattr(torchvision.models, name)(num_classes=10, **given)
-    how: dict[str, Any] = {"dtype": "autocast", "memory_format": "channels_last"}
-    ours = archdsl.load(name, input="3x32x32", classes=10).compile(theirs, **how)
-    theirs.to(memory_format=torch.channels_last)
-    x = images(4, 3, 32, 32).contiguous(memory_format=torch.channels_last)
-
-    def by_hand(x: Tensor) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
-            return torch.as_tensor(theirs(x))
-
-    peaks = []
-    for module, run in ((ours, ours), (theirs, by_hand)):
-        module.train()
-        with Tracker([*module.parameters(), *module.buffers(), x]) as tracker:
-            nn.functional.cross_entropy(run(x).float(), torch.arange(4)).backward()
-        peaks.append(tracker.peak)
-    assert peaks[0] == peaks[1]
 
 
 def test_channels_last_reaches_the_last_map() -> None:
