@@ -465,8 +465,8 @@ class Network:
         module of this network, or its `state_dict()`, gives copies of its own.
 
         `preset` is how it is to run, and the others say so one by one: "float32", "bfloat16", "float16" or "autocast";
-        "contiguous" or "channels_last"; "eager" or a mode of `torch.compile`; whether batch norms are folded into the
-        layers before them, for inference; whether the `units` are computed again in the backward pass.
+        "contiguous" or "channels_last"; "eager" or a mode of `torch.compile`; whether batch norms and layer scales are
+        folded into the layers before them, for inference; whether the `units` are computed again in the backward pass.
 
         Raises:
             SpecError: where the network has errors.
@@ -482,7 +482,7 @@ class Network:
         given: dict[str, Any] = {"device": where, "dtype": dtype, "memory_format": memory_format, "mode": mode}
         how = settings({**given, "fold": fold, "checkpoint": checkpoint}, preset, fast)
         graph = self.checked().graph
-        pairs = folded(graph).pairs if how.fold else ()
+        pairs = folded(graph, how.dtype).pairs if how.fold else ()
         folder = None if self.module.source.folder is None else Path(self.module.source.folder)
         return compiled(graph, self.program_for, weights, folder, how, pairs, _shipped_program)
 

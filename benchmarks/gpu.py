@@ -28,7 +28,7 @@ from benchmarks.measure import Pairs, in_turns
 
 NETWORKS = ("resnet50", "efficientnet_b0", "convnext_tiny", "vit_b_16")
 PASSES = ("training", "inference", "folded")
-"""`folded` is inference with the batch norms folded, against torchvision's class, which has them."""
+"""`folded` is inference with batch norms and layer scales folded, against torchvision's class, which has them."""
 MODES = ("eager", "default", "reduce-overhead", "max-autotune")
 _DTYPES = {"training": "autocast", "inference": "bfloat16", "folded": "bfloat16"}
 _WARM = 3
@@ -127,7 +127,7 @@ def _ours(network: str, reference: Any, what: str, mode: str, device: Any, size:
 
 
 def _theirs(network: str, reference: Any, what: str, mode: str, device: Any, size: int) -> tuple[Any, Any]:
-    """torchvision's class in the same types, running statistics in float32; to train, autocast is around its forward."""
+    """torchvision's class in the same types, statistics in float32; to train, autocast is around its forward."""
     import torch
 
     module = _published(network, size)

@@ -1,4 +1,4 @@
-"""Batch normalization that is part of the layer before it: the same network for inference, without those nodes."""
+"""Batch norms and layer scales as part of the layer before: the same network for inference, without those nodes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from archdsl.layers.applied import Applied
 from archdsl.layers.convolution import Conv, ConvTranspose
 from archdsl.layers.linear import Linear, Pointwise
 from archdsl.layers.normalization import BatchNorm
+from archdsl.layers.parameter import LayerScale
 from archdsl.lowering.modules import uses
 
 if TYPE_CHECKING:
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class Pair(NamedTuple):
-    """The paths of a layer and of the normalization that it takes over."""
+    """The paths of a layer and of what it takes over: a normalization or a layer scale."""
 
     layer: str
-    norm: str
+    taken: str
 
 
 class Folded(NamedTuple):
@@ -30,22 +31,24 @@ class Folded(NamedTuple):
     pairs: tuple[Pair, ...]
 
 
-def folded(graph: Graph) -> Folded:
-    """The network in evaluation, with each batch norm folded into the convolution or matrix that it follows.
+def folded(graph: Graph, dtype: str = "float32") -> Folded:
+    """The network in evaluation, with each batch norm and layer scale folded into the convolution or matrix before it.
 
     That is done where the norm has running statistics, nobody else needs what the layer gives, and both run at one
-    place only. The paths of all other layers, and with them the names of their tensors, stay what they are.
+    place only. The paths of all other layers, and with them the names of their tensors, stay what they are. In float16
+    layer scales stay too: they are small, and their products with weights would have few digits left there. The pairs
+    are in the order of the flow.
     """
-    found = _pairs(graph)
+    found = _pairs(graph, scales=dtype != "float16")
     if not found:
         return Folded(graph, ())
-    norms = {norm.index: layer.index for layer, norm in found}
-    with_bias = {layer.index for layer, _ in found}
-    kept = [node for node in graph.nodes if node.index not in norms]
+    owners = {taken.index: layer.index for layer, taken in found}
+    with_bias = {layer.index for layer, taken in found if isinstance(taken.layer, BatchNorm)}
+    kept = [node for node in graph.nodes if node.index not in owners]
     numbers = {node.index: number for number, node in enumerate(kept)}
 
     def moved(value: Value) -> Value:
-        return Value(numbers[norms.get(value.node, value.node)], value.output)
+        return Value(numbers[owners.get(value.node, value.node)], value.output)
 
     def all_moved(values: tuple[Value, ...]) -> tuple[Value, ...]:
         return tuple([moved(value) for value in values])
@@ -72,23 +75,25 @@ def folded(graph: Graph) -> Folded:
         local_names={(home, moved(value)): name for (home, value), name in graph.local_names.items()},
         size_reads=tuple([r._replace(value=None if r.value is None else moved(r.value)) for r in graph.size_reads]),
     )
-    return Folded(result, tuple([Pair(layer.path, norm.path) for layer, norm in found]))
+    return Folded(result, tuple([Pair(layer.path, taken.path) for layer, taken in found]))
 
 
-def _pairs(graph: Graph) -> list[tuple[Node, Node]]:
-    """The layers with the normalizations that can become part of them."""
+def _pairs(graph: Graph, scales: bool) -> list[tuple[Node, Node]]:
+    """The layers with what can become part of them."""
     used = uses(graph).count
     times = Counter(node.path for node in graph.nodes)
-    found = []
-    for norm in graph.nodes:
-        if not isinstance(norm.layer, BatchNorm) or not norm.layer.track:
+    found: dict[int, tuple[Node, Node]] = {}
+    for node in graph.nodes:
+        norm = isinstance(node.layer, BatchNorm) and node.layer.track
+        if not norm and not (scales and isinstance(node.layer, LayerScale)):
             continue
-        value = norm.inputs[0]
-        layer = graph.nodes[value.node]
-        alone = used[value] == 1 and times[layer.path] == times[norm.path] == 1
+        value = node.inputs[0]
+        before = graph.nodes[value.node]
+        layer = found[before.index][0] if before.index in found else before
+        alone = used[value] == 1 and times[layer.path] == times[node.path] == 1
         if alone and _takes_scales(layer.layer):
-            found.append((layer, norm))
-    return found
+            found[node.index] = layer, node
+    return list(found.values())
 
 
 def _takes_scales(layer: Layer) -> bool:

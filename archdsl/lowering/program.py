@@ -51,7 +51,7 @@ def lower_for(graph: Graph, settings: Settings) -> Program:
         ArchError: where there is nothing to compute again.
     """
     if settings.fold:
-        graph = folded(graph).graph
+        graph = folded(graph, settings.dtype).graph
     again = recomputed(graph) if settings.checkpoint else frozenset()
     return _Printer(graph, Classes(planned(graph), again), settings.dtype).program()
 

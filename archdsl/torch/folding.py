@@ -1,4 +1,4 @@
-"""The numbers of batch norms, taken over by the convolutions and matrices before them."""
+"""The numbers of batch norms and layer scales, taken over by the convolutions and matrices before them."""
 
 from __future__ import annotations
 
@@ -20,26 +20,53 @@ def folded_state(module: nn.Module, pairs: Iterable[Pair]) -> dict[str, torch.Te
     What is folded is computed in float64 and rounded once.
     """
     state = {key: value.detach().clone() for key, value in module.state_dict().items()}
-    for layer_path, norm_path in pairs:
-        layer, norm = module.get_submodule(layer_path), module.get_submodule(norm_path)
-        weight, bias = _fused(layer, norm)
-        kind = state[f"{layer_path}.weight"].dtype
-        state[f"{layer_path}.weight"], state[f"{layer_path}.bias"] = weight.to(kind), bias.to(kind)
+    exact: dict[str, tuple[torch.Tensor, torch.Tensor | None]] = {}
+    for path, taken in pairs:
+        layer: Any = module.get_submodule(path)
+        weight, bias = exact[path] if path in exact else (_exact(layer.weight), _exact(layer.bias))
+        if taken in state:  # a scale is no module, but a parameter of the one that holds it
+            exact[path] = _scaled(layer, weight, bias, _exact(state.pop(taken)))
+            continue
+        norm = module.get_submodule(taken)
+        exact[path] = _normalized(layer, weight, bias, norm)
         for name in norm.state_dict():
-            del state[f"{norm_path}.{name}"]
+            del state[f"{taken}.{name}"]
+    for path, (weight, bias) in exact.items():
+        kind = state[f"{path}.weight"].dtype
+        state[f"{path}.weight"] = weight.to(kind)
+        if bias is not None:
+            state[f"{path}.bias"] = bias.to(kind)
     return state
 
 
-def _fused(layer: Any, norm: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weight and bias of a layer and a norm together, in float64."""
-    mean, variance = norm.running_mean.double(), norm.running_var.double()
-    scale = torch.ones_like(mean) if norm.weight is None else norm.weight.double()
-    shift = torch.zeros_like(mean) if norm.bias is None else norm.bias.double()
-    weight = layer.weight.double()
-    bias = None if layer.bias is None else layer.bias.double()
+def _exact(tensor: torch.Tensor | None) -> Any:
+    return None if tensor is None else tensor.detach().double()
+
+
+def _scaled(
+    layer: nn.Module, weight: torch.Tensor, bias: torch.Tensor | None, scale: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Weight and bias of a layer whose channels are multiplied, each by its number."""
+    scale = scale.flatten()
+    axis = 1 if _is_transposed(layer) else 0
+    along = [-1 if each == axis else 1 for each in range(weight.ndim)]
+    return weight * scale.view(along), None if bias is None else bias * scale
+
+
+def _normalized(
+    layer: nn.Module, weight: torch.Tensor, bias: torch.Tensor | None, norm: Any
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weight and bias of a layer and a norm together."""
+    mean, variance = _exact(norm.running_mean), _exact(norm.running_var)
+    scale = torch.ones_like(mean) if norm.weight is None else _exact(norm.weight)
+    shift = torch.zeros_like(mean) if norm.bias is None else _exact(norm.bias)
     given = (weight, bias, mean, variance, norm.eps, scale, shift)
     if isinstance(layer, nn.Linear):
         fused = fuse_linear_bn_weights(*given)
     else:
-        fused = fuse_conv_bn_weights(*given, transpose=isinstance(layer, nn.modules.conv._ConvTransposeNd))
+        fused = fuse_conv_bn_weights(*given, transpose=_is_transposed(layer))
     return fused[0].detach(), fused[1].detach()
+
+
+def _is_transposed(layer: nn.Module) -> bool:
+    return isinstance(layer, nn.modules.conv._ConvTransposeNd)

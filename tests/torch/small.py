@@ -47,6 +47,9 @@ def lived_in(module: nn.Module) -> nn.Module:
             ):
                 if tensor is not None:
                     tensor.data.uniform_(low, high, generator=generator)
+    for name, parameter in module.named_parameters():
+        if name.rpartition(".")[2].startswith("layer_scale"):
+            parameter.data.uniform_(0.2, 1.5, generator=generator)
     return module
 
 

@@ -1,4 +1,4 @@
-"""Batch norms folded into the layers before them: what is folded, what is not, and that the network stays the same."""
+"""Norms and scales folded into the layers before them: what is folded, what is not, and that the network stays."""
 
 from __future__ import annotations
 
@@ -74,6 +74,57 @@ def test_the_layer_takes_the_norm_over(body: str, channels: str, shape: tuple[in
 
 
 @pytest.mark.parametrize(
+    ("body", "shape", "keys"),
+    [
+        ("pointwise 6 as f -> layer_scale as s -> gelu", (4, 8, 8), ["f.weight", "f.bias"]),
+        ("conv 6 k3 bias=no as f -> layer_scale 0.5 as s", (4, 8, 8), ["f.weight"]),
+        ("conv 6 k3 groups=2 as f -> layer_scale 0.5 as s", (4, 8, 8), ["f.weight", "f.bias"]),
+        ("upconv 6 k3 s2 as f -> layer_scale 0.5 as s", (4, 8, 8), ["f.weight", "f.bias"]),
+        ("fc 6 as f -> layer_scale 0.5 as s -> relu", (4,), ["f.weight", "f.bias"]),
+        ("to_tokens -> fc 6 bias=no as f -> layer_scale 0.5 as s", (4, 8, 8), ["f.weight"]),
+        ("conv 6 k3 bias=no as f -> bn as b -> layer_scale 0.5 as s", (4, 8, 8), ["f.weight", "f.bias"]),
+        ("conv 6 k3 bias=no as f -> layer_scale 0.5 as s -> bn as b", (4, 8, 8), ["f.weight", "f.bias"]),
+        ("(conv 6 k3 as f -> id) as a -> (layer_scale 0.5 as s) as b", (4, 8, 8), ["a.f.weight", "a.f.bias"]),
+    ],
+)
+def test_the_layer_takes_the_scale_over(body: str, shape: tuple[int, ...], keys: list[str]) -> None:
+    network = net(body, channels="x".join(map(str, shape)))
+    assert list(check(network, images(3, *shape)).state_dict()) == keys
+
+
+def test_a_scale_of_unequal_numbers_is_the_channels_own() -> None:
+    network = net("conv 3 k1 as c -> layer_scale as s", channels="2x4x4")
+    module = network.compile()
+    with torch.no_grad():
+        module.s.copy_(torch.tensor([1.0, -2.0, 0.25]).view(3, 1, 1))
+    state = network.compile(module, fold=True).state_dict()
+    assert torch.equal(state["c.weight"], module.c.weight * module.s.view(3, 1, 1, 1))
+    assert torch.equal(state["c.bias"], module.c.bias * module.s.flatten())
+
+
+def test_in_float16_a_scale_stays() -> None:
+    network = net("conv 6 k3 as c -> bn as b -> layer_scale as s")
+    assert list(network.compile(fold=True, dtype="float16").state_dict()) == ["s", "c.weight", "c.bias"]
+    assert list(network.compile(fold=True, dtype="bfloat16").state_dict()) == ["c.weight", "c.bias"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "conv 4 k3 p1 as c -> layer_scale as s\n  s -> add c",
+        "conv 4 k3 -> relu -> layer_scale",
+        "upconv 4 k3 groups=2 -> layer_scale",
+        "layer_scale -> conv 4 k3",
+        "share s = layer_scale\n  conv 4 k3 -> s -> conv 4 k3 -> s",
+    ],
+)
+def test_a_scale_stays_where_that_would_be_another_network(body: str) -> None:
+    network = net(body)
+    assert pairs(network) == []
+    check(network, images(3, 4, 8, 8))
+
+
+@pytest.mark.parametrize(
     "body",
     [
         "conv 6 k3 as c -> bn as b\n  c -> conv 6 k1 as d\n  b -> add d",
@@ -121,6 +172,7 @@ def test_outputs_when_training_are_still_there() -> None:
         ("googlenet", 64, 0),
         ("densenet121", 32, 62),  # those that stand before a convolution rather than behind it
         ("unet", 32, 0),
+        ("convnext_tiny", 32, 0),
     ],
 )
 def test_networks_that_ship(name: str, size: int, norms_left: int) -> None:
@@ -128,6 +180,7 @@ def test_networks_that_ship(name: str, size: int, norms_left: int) -> None:
     found = check(network, images(2, 3, size, size))
     norms = [module for module in found.modules() if isinstance(module, nn.BatchNorm2d)]
     assert len(norms) == norms_left
+    assert not [name for name, _ in found.named_parameters() if name.endswith("layer_scale")]
 
 
 # ---------------------------------------------------------------- its numbers
