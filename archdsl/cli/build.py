@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archdsl.cli.networks import approved, opened
-from archdsl.cli.options import Inputs, Parameters, Preset, Spec
+from archdsl.cli.options import Inputs, Parameters, Preset, Spec, into_folder
 from archdsl.cli.terminal import FINDINGS, colored, complain, note, put, step
 from archdsl.diagnostics.escape import printable
 from archdsl.files import write_atomically
@@ -30,7 +30,9 @@ IMAGE_CHANNELS = 3
 
 def command(
     net: Spec,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="Made where it is not there.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FOLDER", help="Made where it is not there.", callback=into_folder)
+    ],
     parameters: Parameters = None,
     inputs: Inputs = None,
     weights: Annotated[

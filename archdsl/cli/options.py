@@ -64,6 +64,13 @@ def writable(path: Path) -> Path:
     return path
 
 
+def into_folder(path: Path) -> Path:
+    """Refuses `-`, which is standard output to other commands and would be a folder of that name."""
+    if str(path) == "-":
+        raise typer.BadParameter("several files do not go to standard output; name a folder")
+    return path
+
+
 Spec = Annotated[
     str,
     typer.Argument(

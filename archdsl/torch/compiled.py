@@ -34,7 +34,7 @@ def compiled(
     pairs: tuple[Pair, ...],
     shipped: Shipped,
 ) -> nn.Module:
-    """The module; `pairs` are the layers that take over a norm or scale. Only what comes out is put on a device or compiled.
+    """The module; `pairs` are the layers that take over others. Only what comes out is put on a device or compiled.
 
     `shipped` gives the source of networks that ship, with which weights of timm are compared.
 

@@ -283,6 +283,13 @@ def test_a_failed_build_leaves_earlier_files(run: Run, folder: Path) -> None:
     assert not (folder / "fresh").exists()
 
 
+def test_a_build_does_not_go_to_standard_output(run: Run, folder: Path) -> None:
+    ran = run("build", "good.arch", "-o", "-")
+    assert ran.code == 2
+    assert "name a folder" in ran.err
+    assert not (folder / "-").exists()
+
+
 def test_a_module_that_fails_is_a_finding_without_a_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **options: object) -> None:
         raise RuntimeError("out of memory\nmore words")
