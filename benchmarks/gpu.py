@@ -165,13 +165,14 @@ def _training(module: Any, forward: Any, images: Any) -> Callable[[], object]:
 
 
 def _inference(forward: Any, images: Any) -> Callable[[], object]:
+    """A forward; its result is wanted in float32, as in training, which ours already is."""
     import torch
 
     images = images.to(torch.bfloat16)
 
     def do() -> None:
         with torch.inference_mode():
-            forward(images)
+            forward(images).float()
 
     return do
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 from dataclasses import dataclass, replace
 from itertools import count
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from archdsl.analyses.stages import held, plan
@@ -125,8 +126,7 @@ class _Printer:
         doc = kind.instances[0].run.activation.doc if kind is not self.classes.root.kind else ""
         if doc:
             lines += [f'    """{_documentation(doc, 4)}"""', ""]
-        parameters = "".join(f", {name}: {_type(kind, name)}" for name in kind.parameters)
-        lines.append(f"    def __init__(self{parameters}) -> None:")
+        lines += _signature("__init__", [f"{name}: {_type(kind, name)}" for name in kind.parameters], "None")
         slots = iter(kind.slots)
         children = kind.instances[0].children
         if kind.is_sequential and all(name == str(number) for number, (name, _) in enumerate(children)):
@@ -235,9 +235,8 @@ class _Printer:
 
     def forward(self, kind: Class) -> list[str]:
         body = kind.forward
-        parameters = "".join(f", {name}: Tensor" for name in body.parameters)
         is_root = kind is self.classes.root.kind
-        lines = [f"    def forward(self{parameters}) -> {self.result_type(kind)}:"]
+        lines = _signature("forward", [f"{name}: Tensor" for name in body.parameters], self.result_type(kind))
         late = [line for line in body.lines if line.training_only]
         steady = [line for line in body.lines if not line.training_only]
         if is_root and any(output.training_only for output in self.graph.outputs):
@@ -251,7 +250,7 @@ class _Printer:
             return [*lines, f"        return {right}{_comment(last.span)}"]
         lines += _statements(steady, 8)
         if is_root and len(body.results) > 1:
-            return [*lines, f"        return {self.outputs_class}({', '.join(body.results)})"]
+            return [*lines, self.returned(list(body.results), 8)]
         return [*lines, f"        return {', '.join(body.results)}"]
 
     def in_two_modes(self, steady: list[Line], late: list[Line], results: tuple[str, ...]) -> list[str]:
@@ -260,10 +259,14 @@ class _Printer:
         main = [name for output, name in both if not output.training_only]
         aside = [name for output, name in both if output.training_only]
         lines = [*_statements(steady, 8), "        if self.training:", *_statements(late, 12)]
-        lines.append(f"            return {self.outputs_class}({', '.join(main + aside)})")
-        usual = main[0] if len(main) == 1 else f"{self.outputs_class}({', '.join(main)})"
-        lines.append(f"        return {usual}")
+        lines.append(self.returned(main + aside, 12))
+        lines.append(f"        return {main[0]}" if len(main) == 1 else self.returned(main, 8))
         return lines
+
+    def returned(self, results: list[str], indent: int) -> str:
+        """The statement that gives the network's outputs back by their names."""
+        before = f"{' ' * indent}return "
+        return f"{before}{_call(self.outputs_class, results, indent, _WIDTH - len('return '))}"
 
     def result_type(self, kind: Class) -> str:
         count = len(kind.forward.results)
@@ -317,18 +320,37 @@ def _shown(text: str) -> str:
 
 
 def _documentation(doc: str, indent: int = 0) -> str:
-    """Text that is safe inside a docstring."""
-    lines = [printable(line).replace("\\", "\\\\").replace('"', '\\"') for line in doc.split("\n")]
-    return "\n".join([lines[0], *(" " * indent + line for line in lines[1:])])
+    """Text that is safe inside a docstring, in its own lines where they are not too long between the quotes."""
+    text = "\n".join(printable(line).replace("\\", "\\\\").replace('"', '\\"') for line in doc.split("\n"))
+    width = _WIDTH - indent - 2 * len('"""')
+    lines = [line for part in text.split("\n\n") for line in (*_filled(part, width), "")][:-1]
+    return "\n".join([lines[0], *(f"{' ' * indent}{line}".rstrip() for line in lines[1:])])
+
+
+def _filled(paragraph: str, width: int) -> list[str]:
+    """The lines of a paragraph, which are others where one is too long."""
+    lines = paragraph.split("\n")
+    if all(len(line) <= width for line in lines):
+        return lines
+    return wrap(paragraph, width, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def _identifier(name: str) -> str:
     return f"{name}_" if keyword.iskeyword(name) else name
 
 
-def _call(constructor: str, arguments: list[str], indent: int) -> str:
+def _signature(name: str, parameters: list[str], result: str) -> list[str]:
+    """The head of a method, with a line for each parameter where one line would be too long."""
+    head = f"    def {name}({', '.join(['self', *parameters])}) -> {result}:"
+    if len(head) <= _WIDTH:
+        return [head]
+    return [f"    def {name}(", *(f"        {each}," for each in ("self", *parameters)), f"    ) -> {result}:"]
+
+
+def _call(constructor: str, arguments: list[str], indent: int, width: int = _WIDTH - 30) -> str:
+    """A call, with a line for each argument where it would be wider, by default with room for a comment."""
     text = f"{constructor}({', '.join(arguments)})"
-    if len(text) + indent <= _WIDTH - 30:
+    if len(text) + indent <= width:
         return text
     inner = " " * (indent + 4)
     return f"{constructor}(\n" + "".join(f"{inner}{argument},\n" for argument in arguments) + " " * indent + ")"

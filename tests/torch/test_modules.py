@@ -514,3 +514,35 @@ def test_the_check_that_the_source_runs_alone_can_fail(tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text("import archdsl\n")
     with pytest.raises(AssertionError, match="the source needs archdsl"):
         python(ALONE, str(tmp_path / "model.py"), "Model", "")
+
+
+WIDE = f"""
+## {"A line of a text that goes on. " * 4}It ends
+## here.
+##
+## What is short - stays
+## as it is.
+block unit(c, {", ".join(f"width_of_the_layer_{number}" for number in range(6))}) {{
+{"".join(f"  conv width_of_the_layer_{number} k3 p1" + chr(10) for number in range(6))}  conv c k3 p1
+}}
+net wide {{
+  input 4x8x8
+  unit(4, 1, 2, 3, 4, 5, 6) as first -> unit(4, 6, 5, 4, 3, 2, 1) as second
+{"".join(f"  second -> relu as what_a_long_name_of_a_result_{number}" + chr(10) for number in range(5))}
+  output {", ".join(f"what_a_long_name_of_a_result_{number}" for number in range(5))}
+}}
+"""
+
+
+def test_heads_results_and_documentation_are_no_wider_than_a_line() -> None:
+    net = archdsl.parse(WIDE)
+    source = net.source()
+    assert max(map(len, source.splitlines())) <= 120
+    assert "    def __init__(\n        self,\n        width_of_the_layer_0: int,\n" in source
+    assert "        return WideOutput(\n            what_a_long_name_of_a_result_0,\n" in source
+    text = type(net.compile().first).__doc__
+    assert text is not None
+    long, short = text.split("\n\n")
+    assert " ".join(long.split()) == "A line of a text that goes on. " * 4 + "It ends here."
+    assert short == "    What is short - stays\n    as it is."
+    assert len(net.compile()(torch.zeros(1, 4, 8, 8))) == 5
