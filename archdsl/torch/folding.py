@@ -20,19 +20,21 @@ def folded_state(module: nn.Module, pairs: Iterable[Pair]) -> dict[str, torch.Te
     What is folded is computed in float64 and rounded once.
     """
     state = {key: value.detach().clone() for key, value in module.state_dict().items()}
-    exact: dict[str, tuple[torch.Tensor, torch.Tensor | None]] = {}
+    takers: dict[str, list[str]] = {}
     for path, taken in pairs:
+        takers.setdefault(path, []).append(taken)
+    for path, others in takers.items():
         layer: Any = module.get_submodule(path)
-        weight, bias = exact[path] if path in exact else (_exact(layer.weight), _exact(layer.bias))
-        if taken in state:  # a scale is no module, but a parameter of the one that holds it
-            exact[path] = _scaled(layer, weight, bias, _exact(state.pop(taken)))
-            continue
-        norm = module.get_submodule(taken)
-        exact[path] = _normalized(layer, weight, bias, norm)
-        for name in norm.state_dict():
-            del state[f"{taken}.{name}"]
-    for path, (weight, bias) in exact.items():
-        kind = state[f"{path}.weight"].dtype
+        weight, bias = _exact(layer.weight), _exact(layer.bias)
+        for taken in others:
+            if taken in state:  # a scale is no module, but a parameter of the one that holds it
+                weight, bias = _scaled(layer, weight, bias, _exact(state.pop(taken)))
+                continue
+            norm = module.get_submodule(taken)
+            weight, bias = _normalized(layer, weight, bias, norm)
+            for name in norm.state_dict():
+                del state[f"{taken}.{name}"]
+        kind = layer.weight.dtype
         state[f"{path}.weight"] = weight.to(kind)
         if bias is not None:
             state[f"{path}.bias"] = bias.to(kind)
